@@ -1,0 +1,1 @@
+"""Training recipes: one command per network that ships in the package."""

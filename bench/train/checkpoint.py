@@ -1,0 +1,56 @@
+"""Checkpoints of a training run: written whole or not at all, read without executing anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as safetensors_save
+
+State = dict[str, Any]
+
+
+def save_state(path: Path, state: State) -> None:
+    """Writes ``state`` (tensors, numbers, strings, nested dicts and lists) to ``path`` atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load_state(path: Path) -> State:
+    """Reads what :func:`save_state` wrote; refuses anything but plain data."""
+    state: State = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def export_weights(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]
+) -> None:
+    """Writes a network as safetensors, with every metadata value as a JSON string."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = {key: json.dumps(value, sort_keys=True) for key, value in sorted(metadata.items())}
+    content = safetensors_save({k: v.detach().contiguous() for k, v in tensors.items()}, text)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.replace(name, path)
+
+
+def append_log(path: Path, row: Mapping[str, object]) -> None:
+    """Adds one JSON line to a run's log."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, sort_keys=True) + "\n")
