@@ -1,0 +1,1 @@
+"""Adapters: one quantization backend per file."""

@@ -1,0 +1,120 @@
+"""The interface between the harness and a quantization toolkit."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from ganqbench.errors import UserError, unknown_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ganqbench.cell import Bits, Cell
+    from ganqbench.zoo.generator import Inputs
+
+GROUP = "ganqbench.adapters"
+Kind = Literal["baseline", "ptq", "reconstruction", "qat"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named configuration of an adapter, a few declarative lines.
+
+    `options` are the adapter's own settings. `exempt` names the generator's modules that
+    the method leaves at another width; they are shown with every number it earns.
+    """
+
+    title: str
+    kind: Kind
+    reference: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    trainable: bool = False
+    exempt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Why a cell is not run, as a sentence that helps whoever reads the board."""
+
+    reason: str
+
+
+class Adapter(ABC):
+    """One quantization backend.
+
+    An adapter reports nothing about itself: the audit measures what it did. Its module must
+    not import the toolkit (or torch) at the top, so that listing methods costs nothing.
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]]
+    """Distributions that must be installed; their versions enter provenance and resume key."""
+    methods: ClassVar[Mapping[str, Method]]
+
+    def supports(self, cell: Cell) -> Skip | None:
+        """Opt out of a cell with a reason; the default takes every cell."""
+        return None
+
+    @abstractmethod
+    def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
+        """Return the quantized generator, ready to run in eval mode.
+
+        `generator` is a deep copy that may be changed in place. `calibration` may be iterated
+        any number of times and yields the same batches each time. Randomness comes from
+        `cell.seed` alone; global state stays untouched.
+        """
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Required distributions that are not installed."""
+        return tuple(name for name in self.requires if installed_version(name) is None)
+
+    def skip(self, cell: Cell) -> Skip | None:
+        """The reason why this cell can't run here: a missing distribution, or `supports`."""
+        if self.missing:
+            names = " ".join(self.missing)
+            return Skip(f"{self.name} needs {names}, which is not installed: pip install {names}")
+        return self.supports(cell)
+
+
+def installed_version(distribution: str) -> str | None:
+    """Version of an installed distribution, or None."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def adapter_names() -> tuple[str, ...]:
+    """Registered adapters, sorted; raises UserError when two distributions claim one name."""
+    names = [point.name for point in entry_points(group=GROUP)]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise UserError(
+            f"Two installed distributions register an adapter named {doubled[0]!r}.",
+            "Uninstall one of them or rename its entry point.",
+        )
+    return tuple(sorted(names))
+
+
+def load_adapter(name: str) -> Adapter:
+    """Import and instantiate one adapter by its registered name."""
+    if name not in adapter_names():
+        raise unknown_name("adapter", name, adapter_names())
+    (point,) = entry_points(group=GROUP, name=name)
+    adapter = point.load()()
+    if not isinstance(adapter, Adapter) or adapter.name != name:
+        raise UserError(
+            f"Entry point {name!r} ({point.value}) is not an Adapter of that name.",
+            "Let it name a subclass of ganqbench.adapter.Adapter whose `name` is the entry point's.",
+        )
+    return adapter
+
+
+def claimed(bits: Bits) -> tuple[int, int]:
+    """Largest number of levels a claim allows: (weights, activations)."""
+    return 2**bits.weights, 2**bits.activations

@@ -1,0 +1,1 @@
+"""Records: what one cell produced, as strict, canonical, hashed JSON."""

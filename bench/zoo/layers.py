@@ -1,0 +1,13 @@
+"""Small named modules for products that are not layers, so that toolkits can see and swap them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class MatMul(nn.Module):
+    """Batched product of two activations, [B, n, k] @ [B, k, m] -> [B, n, m]."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return torch.bmm(left, right)

@@ -1,0 +1,35 @@
+"""Names of the GANs and where their entries live; importing this pulls no torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ganqbench.errors import unknown_name
+
+if TYPE_CHECKING:
+    from ganqbench.zoo.generator import Generator, ZooEntry
+
+# name -> "module:attribute"; the attribute is a ZooEntry instance.
+ENTRIES: dict[str, str] = {
+    "cyclegan-vintagify": "ganqbench.zoo.vintagify:ENTRY",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names of all GANs, sorted."""
+    return tuple(sorted(ENTRIES))
+
+
+def entry(name: str) -> ZooEntry:
+    """The zoo entry of that name; raises UserError with the closest names if there is none."""
+    if name not in ENTRIES:
+        raise unknown_name("GAN", name, ENTRIES)
+    module, attribute = ENTRIES[name].split(":")
+    found: ZooEntry = getattr(import_module(module), attribute)
+    return found
+
+
+def load(name: str) -> Generator:
+    """The generator of that name, in eval mode, with hash-checked weights."""
+    return entry(name).load()
