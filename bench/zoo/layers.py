@@ -10,4 +10,5 @@ class MatMul(nn.Module):
     """Batched product of two activations, [B, n, k] @ [B, k, m] -> [B, n, m]."""
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """The product of each pair of matrices."""
         return torch.bmm(left, right)
