@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -45,6 +46,39 @@ def classifier(
     target = weights or out / f"{network}.safetensors"
     publish(trained, CONFIGS[network], cifar, out, target)
     click.echo(f"wrote {target}")
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="npm package: tar or folder.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Folder for the finished weights.")
+@click.option("--pairs", type=int, help="Length of the run in pairs of images.")
+@click.option("--seed", type=int, help="Seed of initialisation and sampling.")
+@click.option("--init", type=click.Path(path_type=Path), help="Folder of weights to start from.")
+@click.option("--publish-only", is_flag=True, help="Write the best weights so far and stop.")
+def cyclegan(
+    data: Path,
+    out: Path,
+    weights: Path | None,
+    pairs: int | None,
+    seed: int | None,
+    init: Path | None,
+    publish_only: bool,
+) -> None:
+    """Train the edges <-> emoji CycleGAN, both directions at once."""
+    from safetensors.torch import load_file
+
+    from ganqbench.train.cyclegan import DIRECTIONS, CycleGanConfig, publish_cyclegan, train_cyclegan
+    from ganqbench.train.emoji import read_glyphs, split_glyphs
+
+    changes = {k: v for k, v in {"pairs": pairs, "seed": seed}.items() if v is not None}
+    config = replace(CycleGanConfig(), **changes)
+    split = split_glyphs(read_glyphs(data))
+    if not publish_only:
+        start = {d: load_file(init / f"cyclegan-{d}.safetensors") for d in DIRECTIONS} if init else None
+        train_cyclegan(config, split, out, start)
+    for path in publish_cyclegan(config, split, out, weights or out):
+        click.echo(f"wrote {path}")
 
 
 if __name__ == "__main__":

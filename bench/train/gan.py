@@ -1,0 +1,261 @@
+"""The training loop of the class-conditional CIFAR-10 GANs.
+
+One discriminator step and one generator step per batch, on the same fakes; the teacher sees each
+fake once for both. The best average is kept by the Fréchet distance in the teacher's features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from ganqbench.train.checkpoint import save_state
+from ganqbench.train.classifier import to_unit
+from ganqbench.train.data import Cifar10
+from ganqbench.train.diffaugment import augment
+from ganqbench.train.distance import features_of, frechet, moments, variance_ratio
+from ganqbench.train.ema import Ema
+from ganqbench.train.grid import save_grid
+from ganqbench.train.projected import ProjectedDiscriminator
+from ganqbench.train.run import Run
+from ganqbench.zoo.classifier import Classifier
+
+Loss = Literal["hinge", "softplus"]
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """Everything that decides the trained weights; ``images`` is the length of the run."""
+
+    network: str
+    seed: int
+    images: int
+    loss: Loss
+    learning_rate_g: float
+    learning_rate_d: float
+    batch: int = 32
+    beta2: float = 0.99
+    head_weight: float = 0.5
+    head_width: int = 48
+    attention: bool = True
+    minibatch_deviation: bool = False
+    r1: float = 0.0
+    r1_every: int = 16
+    shift: float = 0.125
+    colour: float = 0.0
+    ema: float = 0.998
+    ema_late: float = 0.999
+    decay_from: float = 0.6
+    evaluate_every: int = 20_000
+    evaluate_images: int = 5_000
+
+
+@dataclass(frozen=True)
+class GanRecipe:
+    """A configuration with its generator.
+
+    ``training`` builds the generator in training form, ``shipped`` in the form that ships, and
+    ``deployed`` turns a state of the first into one of the second. ``z_dim`` is the latent's length.
+    """
+
+    config: GanConfig
+    z_dim: int
+    training: Callable[[], nn.Module]
+    shipped: Callable[[], nn.Module]
+    deployed: Callable[[nn.Module], Mapping[str, Tensor]]
+    restore: Callable[[nn.Module, Mapping[str, Tensor]], None]
+
+
+def critic_loss(kind: Loss, real: Tensor, fake: Tensor) -> Tensor:
+    """The discriminator's loss of scores ``[N]``."""
+    if kind == "hinge":
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def generator_loss(kind: Loss, fake: Tensor) -> Tensor:
+    """The generator's loss of scores ``[N]``."""
+    return -fake.mean() if kind == "hinge" else F.softplus(-fake).mean()
+
+
+def draw_inputs(n: int, z_dim: int, rng: torch.Generator, classes: int = 10) -> tuple[Tensor, Tensor]:
+    """Latents ``[n, z_dim]`` and labels ``[n]``."""
+    return torch.randn(n, z_dim, generator=rng), torch.randint(0, classes, (n,), generator=rng)
+
+
+class Training:
+    """Networks, optimizers and data of one run."""
+
+    def __init__(self, recipe: GanRecipe, data: Cifar10, teacher: Classifier, out: Path) -> None:
+        config = recipe.config
+        torch.manual_seed(config.seed)  # initialisation, and noise drawn inside a generator
+        self.recipe, self.config, self.teacher = recipe, config, teacher
+        self.rng = torch.Generator().manual_seed(config.seed)
+        self.pixels = torch.from_numpy(data.train.images)
+        self.labels = torch.from_numpy(data.train.labels)
+        self.generator = recipe.training().train()
+        self.critic = ProjectedDiscriminator(
+            teacher,
+            head_width=config.head_width,
+            attention=config.attention,
+            minibatch_deviation=config.minibatch_deviation,
+        )
+        self.critic.calibrate(to_unit(self.pixels[:: len(self.pixels) // 500]))
+        for network in (self.generator, self.critic, teacher):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        betas = (0.0, config.beta2)
+        self.opt_g = torch.optim.Adam(self.generator.parameters(), config.learning_rate_g, betas)
+        self.opt_d = torch.optim.Adam(self.critic.parameters(), config.learning_rate_d, betas)
+        self.ema = Ema(recipe.shipped(), recipe.deployed, config.ema)
+        parts = {
+            "generator": self.generator,
+            "critic": self.critic,
+            "opt_g": self.opt_g,
+            "opt_d": self.opt_d,
+            "ema": self.ema,
+        }
+        self.run = Run(out, asdict(config), parts, self.rng)
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """A warm start: the generator and its average from shipped weights, all else fresh."""
+        self.recipe.restore(self.generator, weights)
+        self.ema.average.load_state_dict(dict(weights))
+        self.ema.updates = 1000  # the average is already one: keep it
+
+    def step(self) -> tuple[float, float]:
+        """One batch; returns the discriminator's and the generator's loss."""
+        config = self.config
+        self._set_rates()
+        picked = torch.randint(0, len(self.labels), (config.batch,), generator=self.rng)
+        real, labels = to_unit(self.pixels[picked]), self.labels[picked]
+        flip = torch.rand(config.batch, 1, 1, 1, generator=self.rng) < 0.5
+        real = self._augment(torch.where(flip, real.flip(3), real))
+        z, wanted = draw_inputs(config.batch, self.recipe.z_dim, self.rng)
+        fake = self._augment(self.generator(z, wanted))
+        with torch.no_grad():
+            real_maps = self.critic.maps(real)
+        fake_maps = self.critic.maps(fake)
+
+        self.critic.requires_grad_(True)
+        both = [torch.cat([r, f.detach()]) for r, f in zip(real_maps, fake_maps, strict=True)]
+        scores = self.critic(torch.cat([real, fake.detach()]), both, torch.cat([labels, wanted]))
+        losses = [critic_loss(config.loss, *score.chunk(2)) for score in scores]
+        loss_d = self._weigh(losses)
+        steps = self.run.done // config.batch
+        if config.r1 and steps % config.r1_every == 0:
+            loss_d = loss_d + config.r1 * config.r1_every / 2 * self._gradient_penalty(real, labels)
+        self.opt_d.zero_grad(set_to_none=True)
+        loss_d.backward()  # type: ignore[no-untyped-call]
+        self.opt_d.step()
+
+        self.critic.requires_grad_(False)
+        scores = self.critic(fake, fake_maps, wanted)
+        loss_g = self._weigh([generator_loss(config.loss, score) for score in scores])
+        self.opt_g.zero_grad(set_to_none=True)
+        loss_g.backward()  # type: ignore[no-untyped-call]
+        self.opt_g.step()
+        late = self.run.done > config.decay_from * config.images
+        self.ema.update(self.generator, config.ema_late if late else config.ema)
+        self.run.done += config.batch
+        return loss_d.item(), loss_g.item()
+
+    def _augment(self, images: Tensor) -> Tensor:
+        changed = augment(images, self.rng, shift=self.config.shift, colour=self.config.colour)
+        return changed.contiguous(memory_format=torch.channels_last)
+
+    def _weigh(self, losses: list[Tensor]) -> Tensor:
+        return losses[0] + self.config.head_weight * torch.stack(losses[1:]).sum()
+
+    def _gradient_penalty(self, real: Tensor, labels: Tensor) -> Tensor:
+        """R1 (Mescheder et al. 2018) of the pixel network; the heads are bounded by spectral norm."""
+        images = real.detach().requires_grad_(True)
+        score = self.critic.pixels(images, labels).sum()
+        (gradient,) = torch.autograd.grad(score, images, create_graph=True)
+        return gradient.square().sum(dim=(1, 2, 3)).mean()
+
+    def _set_rates(self) -> None:
+        left = 1 - self.run.done / self.config.images
+        factor = min(1.0, left / (1 - self.config.decay_from) + 0.02)
+        for group in self.opt_g.param_groups:
+            group["lr"] = self.config.learning_rate_g * factor
+        for group in self.opt_d.param_groups:
+            group["lr"] = self.config.learning_rate_d * factor
+
+
+@torch.inference_mode()
+def sample(generator: nn.Module, z: Tensor, labels: Tensor, batch: int = 250) -> Tensor:
+    """Images ``[N, 3, H, W]`` of all inputs, in batches."""
+    parts = zip(z.split(batch), labels.split(batch), strict=True)
+    return torch.cat([generator(part_z, part_labels) for part_z, part_labels in parts])
+
+
+class Judge:
+    """Measures averages in the teacher's features, always with the same latents."""
+
+    def __init__(self, training: Training) -> None:
+        config = training.config
+        self.teacher = training.teacher
+        rows = slice(None, None, max(1, len(training.labels) // 10_000))
+        self.labels = training.labels[rows]
+        self.features = features_of(self.teacher, to_unit(training.pixels[rows]))
+        self.moments = moments(self.features)
+        rng = torch.Generator().manual_seed(10_000 + config.seed)
+        self.z, self.wanted = draw_inputs(config.evaluate_images, training.recipe.z_dim, rng)
+
+    def measure(self, generator: nn.Module) -> dict[str, float]:
+        """Distance, share of images in the wanted class, and variety within classes."""
+        images = sample(generator, self.z, self.wanted)
+        with torch.inference_mode():
+            features = features_of(self.teacher, images)
+            right = (self.teacher.logits_from(features).argmax(1) == self.wanted).float().mean()
+        spread = variance_ratio(self.features, self.labels, features, self.wanted)
+        distance = frechet(self.moments, moments(features))
+        return {"teacher_fd": distance, "teacher_accuracy": float(right), "variance_ratio": spread}
+
+
+def train_gan(
+    recipe: GanRecipe,
+    data: Cifar10,
+    teacher: Classifier,
+    out: Path,
+    init: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Trains from ``out/checkpoint.pt`` where there is one; leaves ``best.pt`` and sample sheets."""
+    training = Training(recipe, data, teacher, out)
+    run, config = training.run, recipe.config
+    if not run.resume() and init is not None:
+        training.start_from(init)
+    judge = Judge(training)
+    grid_rng = torch.Generator().manual_seed(config.seed)
+    grid_z, _ = draw_inputs(100, recipe.z_dim, grid_rng)
+    grid_labels = torch.arange(10).repeat_interleave(10)
+    bar = tqdm(total=config.images, initial=run.done, desc=config.network, mininterval=5)
+    while run.done < config.images:
+        loss_d, loss_g = training.step()
+        if not math.isfinite(loss_d + loss_g):
+            raise RuntimeError(f"the losses are no longer finite after {run.done} images")
+        bar.update(config.batch)
+        bar.set_postfix(d=f"{loss_d:.3f}", g=f"{loss_g:.3f}", refresh=False)
+        if run.done % config.evaluate_every < config.batch or run.done >= config.images:
+            measured = judge.measure(training.ema.average)
+            run.log(loss_d=loss_d, loss_g=loss_g, **measured)
+            if measured["teacher_fd"] < run.best:
+                run.best = measured["teacher_fd"]
+                weights = training.ema.average.state_dict()
+                save_state(
+                    out / "best.pt",
+                    {"weights": weights, "done": run.done, "cpu_seconds": run.cpu_seconds, **measured},
+                )
+            sheet = sample(training.ema.average, grid_z, grid_labels)
+            save_grid(sheet, 10, out / "samples" / f"{run.done:08d}.png", scale=2)
+            run.save()
+        run.save_if_due()
+    bar.close()
