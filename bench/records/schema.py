@@ -33,9 +33,10 @@ class Metric(Part):
     low: float | None
     high: float | None
     n: Annotated[int, Field(ge=1)]
-    clusters: Annotated[int, Field(ge=1)] | None = None
+    se: Annotated[float, Field(ge=0)] | None = None
     worst: float | None = None
     identity: Name | None = None
+    note: Text | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Metric:

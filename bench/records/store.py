@@ -30,7 +30,10 @@ class InvalidRecord(Exception):
 
 def seal(document: dict[str, Any]) -> Record:
     """A validated record from a document without its hash."""
-    return Record.model_validate_json(canonical({**document, "hash": content_hash(document)}))
+    draft = Record.model_validate_json(canonical({**document, "hash": "sha256:" + "0" * 64}))
+    # The hash covers what is written, defaults included.
+    full = draft.model_dump(mode="json", by_alias=True)
+    return Record.model_validate_json(canonical({**full, "hash": content_hash(full)}))
 
 
 def parse(data: bytes, path: Path) -> Record:

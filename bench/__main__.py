@@ -1,0 +1,5 @@
+"""`python -m ganqbench`."""
+
+from ganqbench.cli.main import main
+
+main()

@@ -1,0 +1,40 @@
+"""`ganqbench doctor`: what is installed, what would run, and what to install for the rest."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Show this machine, every backend and every GAN with what is missing and how to get it.
+
+    Exit status 1 when something that a suite needs is missing.
+    """
+    from ganqbench.adapter import adapter_names, installed_version, load_adapter
+    from ganqbench.harness.home import home
+    from ganqbench.harness.provenance import hardware
+    from ganqbench.harness.worker import THREADS
+    from ganqbench.zoo.registry import entry, names
+
+    machine = hardware(THREADS)
+    click.echo(f"CPU       {machine['cpu']}, {machine['cores']} cores, {' '.join(machine['isa'])}")
+    click.echo(f"System    {machine['os']}")
+    click.echo(f"Torch     {installed_version('torch') or 'missing: pip install torch'}")
+    click.echo(f"Cache     {home()}")
+    missing = False
+    rows = [("Adapter", adapter.name, adapter.requires) for adapter in map(load_adapter, adapter_names())]
+    rows += [("GAN", found.name, found.requires) for found in map(entry, names())]
+    for kind, name, requires in rows:
+        absent = [distribution for distribution in requires if installed_version(distribution) is None]
+        present = ", ".join(f"{each} {installed_version(each)}" for each in requires if each not in absent)
+        state = (
+            f"missing: pip install {' '.join(absent)}"
+            if absent
+            else f"ready{': ' if present else ''}{present}"
+        )
+        click.echo(f"{kind:<9} {name:<24} {state}")
+        missing = missing or bool(absent)
+    if missing:
+        ctx.exit(1)

@@ -1,0 +1,62 @@
+"""`ganqbench`: the command line. Each command lives in a file of its own and is imported when used."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from ganqbench import __version__
+from ganqbench.errors import UserError, unknown_name
+
+COMMANDS = {
+    "list": "ganqbench.cli.list:list_",
+    "run": "ganqbench.cli.run:run",
+    "validate": "ganqbench.cli.validate:validate",
+    "site": "ganqbench.cli.site:site",
+    "doctor": "ganqbench.cli.doctor:doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; an unknown one raises with the closest names."""
+        if cmd_name not in COMMANDS:
+            raise unknown_name("command", cmd_name, COMMANDS)
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="ganqbench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """How few bits can a GAN generator run on, with which method, before anyone can see it?"""
+    ctx.obj = debug
+
+
+def main() -> None:
+    """Entry point: errors a user can act on end in two sentences and exit status 1."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        cli(standalone_mode=False)
+    except UserError as error:
+        if debug:
+            raise
+        click.echo(f"Error: {error.problem}\n{error.remedy}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Finished cells are kept; the same command goes on from here.", err=True)
+        sys.exit(130)

@@ -1,0 +1,70 @@
+"""`ganqbench run`: run a suite, or the part of it that the filters leave."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--suite", "suite_name", required=True, help="Suite to run, see `ganqbench list suites`.")
+@click.option("--gan", "gans", multiple=True, help="Only this GAN; may be given again.")
+@click.option("--adapter", "adapters", multiple=True, help="Only this adapter; may be given again.")
+@click.option("--method", "methods", multiple=True, help="Only this method; may be given again.")
+@click.option("--bits", "bits", multiple=True, help="Only these bit-widths, as in W4A8; may be given again.")
+@click.option("--seed", "seeds", multiple=True, type=int, help="Only this seed; may be given again.")
+@click.option("--jobs", type=click.IntRange(1), help="Cells at a time; by default one per core.")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the records.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    suite_name: str,
+    gans: tuple[str, ...],
+    adapters: tuple[str, ...],
+    methods: tuple[str, ...],
+    bits: tuple[str, ...],
+    seeds: tuple[int, ...],
+    jobs: int | None,
+    results: Path,
+    dry_run: bool,
+) -> None:
+    """Run a suite; cells whose records are current are not run again.
+
+    Exit status 0: every cell is ok or skipped. 1: a cell failed, or the command is wrong.
+    """
+    from ganqbench.harness.plan import Filters, make_plan
+    from ganqbench.suite import load_suite
+
+    suite = load_suite(suite_name)
+    cells = Filters(gans, adapters, methods, bits, seeds).select(suite)
+    plan = make_plan(suite, cells, results)
+    skipped = sum(item.skip is not None for item in plan.todo)
+    click.echo(
+        f"{suite.name}-v{suite.version}: {len(plan.todo)} cells to run ({skipped} of them can't run here), "
+        f"{len(plan.done)} current. Budget of the whole suite: {suite.cpu_hours:g} CPU-hours."
+    )
+    if dry_run:
+        for item in plan.todo:
+            click.echo(f"  {item.cell}" + (f"  skip: {item.skip.reason}" if item.skip else ""))
+        return
+    from ganqbench.harness.run import run_plan
+
+    summary = run_plan(plan, results, suite.time_limit_s, jobs or os.cpu_count() or 1)
+    counts = (
+        ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
+        or "nothing to do"
+    )
+    click.echo(f"{counts}. Records: {results}/{suite.name}-v{suite.version}")
+    for record in summary.failures:
+        click.echo(f"failed: {record.cell}: {record.reason}", err=True)
+    if summary.failures:
+        ctx.exit(1)

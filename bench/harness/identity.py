@@ -1,0 +1,109 @@
+"""What makes a record current: the sources, suite, weights and versions that can change its numbers.
+
+The numeric code of a cell is the import closure, within this project, of the code that measures,
+the GAN's zoo entry and the adapter. Imports are read from the syntax tree, so a module that
+nothing numeric imports (site, command line, records) is outside by construction, and a new
+import is inside without anybody listing it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+
+from ganqbench.adapter import GROUP, Adapter, installed_version
+from ganqbench.cell import Cell
+from ganqbench.records.canonical import canonical, sha256
+from ganqbench.suite import Suite
+from ganqbench.zoo.generator import ZooEntry
+from ganqbench.zoo.registry import ENTRIES
+
+PACKAGE = "ganqbench"
+MEASURE = "ganqbench.harness.measure"
+COMMON = ("torch", "numpy")
+
+
+def numeric_modules(cell: Cell) -> dict[str, Path]:
+    """Module name -> source file of everything that can change a number of this cell."""
+    (adapter,) = entry_points(group=GROUP, name=cell.adapter)
+    roots = [MEASURE, ENTRIES[cell.gan].split(":")[0], adapter.module]
+    closure: dict[str, Path] = {}
+    while roots:
+        name = roots.pop()
+        if name in closure:
+            continue
+        path = _source(name)
+        if path is None:
+            continue
+        closure[name] = path
+        roots.extend(_imports(name, path))
+    return closure
+
+
+def numeric_code(cell: Cell) -> str:
+    """Hash over the numeric modules' source text."""
+    digest = hashlib.sha256()
+    for name, path in sorted(numeric_modules(cell).items()):
+        digest.update(f"{name}\0".encode())
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+        digest.update(b"\0")
+    return f"sha256:{digest.hexdigest()}"
+
+
+def versions(adapter: Adapter, entry: ZooEntry) -> dict[str, str | None]:
+    """Versions of the distributions that can change this cell's numbers."""
+    names = dict.fromkeys((*COMMON, *adapter.requires, *entry.requires))
+    return {"python": platform.python_version(), **{name: installed_version(name) for name in names}}
+
+
+def resume_key(cell: Cell, suite: Suite, entry: ZooEntry, code: str, used: Mapping[str, str | None]) -> str:
+    """Hash that equals a record's `provenance.key` exactly when the record is still current."""
+    numeric_versions = {name: version for name, version in used.items() if name != "python"}
+    return sha256(
+        canonical(
+            {
+                "cell": cell.model_dump(mode="json"),
+                "suite": suite.digest(cell.gan),
+                "weights": entry.weights_sha256,
+                "code": code,
+                "versions": numeric_versions,
+            }
+        )
+    )
+
+
+def _source(module: str) -> Path | None:
+    """Source file of a module, or None; imports its parent packages but not the module."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin)
+
+
+def _imports(module: str, path: Path) -> Iterator[str]:
+    """Modules of this project (or of the module's own package) that a source file imports, lazily or not."""
+    own = {module.split(".")[0], PACKAGE}
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] in own)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            if base.split(".")[0] in own:
+                yield base
+                yield from _submodules(base, [alias.name for alias in node.names])
+
+
+def _submodules(package: str, names: list[str]) -> Iterator[str]:
+    """Those of `from package import names` that are modules rather than attributes."""
+    source = _source(package)
+    if source is not None and source.name == "__init__.py":
+        yield from (f"{package}.{name}" for name in names if _source(f"{package}.{name}") is not None)

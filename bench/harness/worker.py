@@ -1,0 +1,115 @@
+"""The process of one cell: `python -m ganqbench.harness.worker JOB OUT`.
+
+It runs with one thread, measures the cell and leaves `outcome.json` and `preview.webp` in OUT.
+Whatever happens here, the driver turns it into a record.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+THREADS = 1
+PINNED = {
+    **dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(THREADS)
+    ),
+    "PYTHONHASHSEED": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+"""Environment of every cell: the order of a sum, so its last bits, must not depend on the machine's load."""
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its driver dies, so that no orphan keeps a core."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:
+            raise SystemExit("the driver is gone")
+
+
+def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Measure the cell of a job; returns the outcome document and writes the preview."""
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+    from ganqbench.adapter import load_adapter
+    from ganqbench.cell import Cell
+    from ganqbench.errors import UserError
+    from ganqbench.harness.baselines import cached, images_hash
+    from ganqbench.harness.measure import CellFailed, measure, render
+    from ganqbench.harness.outcome import audit_document, metric_document, phase_document
+    from ganqbench.harness.phases import Phases
+    from ganqbench.harness.preview import write_preview
+    from ganqbench.protocol import Protocol
+    from ganqbench.zoo.generator import Batches, Generator
+    from ganqbench.zoo.registry import entry
+
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(job["cell"]["seed"])
+    np.random.seed(job["cell"]["seed"])  # noqa: NPY002  third-party backends draw from the global generator
+    cell = Cell.model_validate(job["cell"])
+    protocol = Protocol.model_validate(job["protocol"])
+    phases = Phases()
+    baseline: dict[str, str] = {}
+
+    def baseline_images(generator: Generator, items: Batches) -> Tensor:
+        images = cached(Path(job["baselines"]), job["baseline_key"], lambda: render(generator, items))
+        baseline["hash"] = images_hash(images)
+        return images
+
+    outcome: dict[str, Any] = {"status": "failed"}
+    try:
+        found = entry(cell.gan)
+        outcome["inputs"] = {
+            split: found.inputs(split, protocol.resolution).identity for split in ("calibrate", "final")
+        }
+        measured = measure(cell, found, load_adapter(cell.adapter), protocol, baseline_images, phases)
+        preview = write_preview(measured.images, out / "preview.webp", protocol.preview_bytes)
+        outcome |= {
+            "status": "ok",
+            "metrics": {name: metric_document(value) for name, value in measured.metrics.items()},
+            "audit": audit_document(measured.audit, cell),
+            "preview": preview,
+        }
+    except CellFailed as failure:
+        outcome["reason"] = f"{failure}."
+    except UserError as failure:
+        outcome["reason"] = str(failure)
+    except Exception as failure:  # a backend may raise anything; the record says what
+        traceback.print_exc()
+        phase = phases.current or "start"
+        outcome["reason"] = f"{type(failure).__name__} during {phase}: {failure}"[:2000]
+    outcome["phases"] = phase_document(phases)
+    outcome["baseline_images"] = baseline.get("hash")
+    return outcome
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main(job_file: str, out: str) -> None:
+    """Run the job in `job_file` and leave its outcome in the folder `out`."""
+    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
+    die_with_parent(job["driver"])
+    outcome = run_job(job, Path(out))
+    outcome["peak_memory"] = peak_memory()
+    temporary = Path(out) / "outcome.tmp"
+    temporary.write_text(json.dumps(outcome), encoding="utf-8")
+    os.replace(temporary, Path(out) / "outcome.json")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,114 @@
+"""Suites: pinned grids of cells with sample counts, seeds and tolerances, read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ganqbench.cell import BitsField, Cell, Slug
+from ganqbench.errors import UserError, unknown_name
+from ganqbench.protocol import Protocol
+from ganqbench.records.canonical import canonical, sha256
+
+BASELINE_METHOD = "baseline"
+
+
+class Grid(BaseModel):
+    """A rectangle of cells; methods are written `adapter.method`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gan: Slug
+    methods: tuple[str, ...]
+    bits: tuple[BitsField, ...]
+    seeds: tuple[int, ...]
+
+
+class Suite(BaseModel):
+    """One version of a suite. Version 0 is unfinished and unpublished."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Slug
+    version: Annotated[int, Field(ge=0)]
+    title: str
+    cpu_hours: Annotated[float, Field(gt=0)]
+    time_limit_s: Annotated[float, Field(gt=0)]
+    protocol: dict[Slug, Protocol]
+    tolerance: dict[Slug, float]
+    grid: tuple[Grid, ...]
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell, the full-precision baseline of each GAN first; no cell stands twice."""
+        return tuple(dict.fromkeys([*self._baselines(), *self._grid_cells()]))
+
+    def _baselines(self) -> Iterator[Cell]:
+        for gan in self.protocol:
+            yield self.baseline(gan)
+
+    def _grid_cells(self) -> Iterator[Cell]:
+        for grid in self.grid:
+            for name in grid.methods:
+                adapter, method = name.split(".")
+                for bits in grid.bits:
+                    for seed in grid.seeds:
+                        yield self._cell(grid.gan, adapter, method, str(bits), seed)
+
+    def baseline(self, gan: str) -> Cell:
+        """The full-precision cell that a GAN's other cells are paired to."""
+        return self._cell(gan, "fp32", BASELINE_METHOD, "FP32", 0)
+
+    def _cell(self, gan: str, adapter: str, method: str, bits: str, seed: int) -> Cell:
+        return Cell.model_validate(
+            {
+                "suite": self.name,
+                "suite_version": self.version,
+                "gan": gan,
+                "adapter": adapter,
+                "method": method,
+                "bits": bits,
+                "seed": seed,
+            }
+        )
+
+    def digest(self, gan: str) -> str:
+        """Hash of all in this suite that can change a number of this GAN's cells."""
+        protocol = self.protocol[gan].model_dump(mode="json", exclude={"preview_bytes"})
+        return sha256(canonical({"version": self.version, "protocol": protocol}))
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of the suites in the package, sorted."""
+    folder = files("ganqbench.suites")
+    return tuple(sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".toml")))
+
+
+def load_suite(name: str) -> Suite:
+    """The current version of a packaged suite, or the suite in a file whose name ends in `.toml`.
+
+    Raises UserError with the closest names, or with what is wrong with the file.
+    """
+    if name.endswith(".toml"):
+        return _read_file(Path(name))
+    if name not in suite_names():
+        raise unknown_name("suite", name, suite_names())
+    text = (files("ganqbench.suites") / f"{name}.toml").read_text(encoding="utf-8")
+    return Suite.model_validate(tomllib.loads(text))
+
+
+def _read_file(path: Path) -> Suite:
+    try:
+        suite = Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not a suite: {error}.", "See bench/suites/mini.toml for one.") from error
+    if suite.name in suite_names():
+        raise UserError(
+            f"{path} calls itself {suite.name!r}, which is a published suite.",
+            "Give your suite another name.",
+        )
+    return suite

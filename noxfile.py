@@ -1,0 +1,103 @@
+"""Sessions: `nox -l` lists them. All that need torch share one environment, since it is 5.5 GB."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "types", "tests"]
+
+ROOT = Path(__file__).parent
+SHARED = ROOT / ".nox" / "shared"
+PYTHON = SHARED / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PINS = ("pyproject.toml", "constraints.txt")
+
+
+def install(session: nox.Session) -> None:
+    """Bring the shared environment up to date: the tested dependencies and this checkout as a wheel."""
+    stamp = SHARED / "dependencies.sha256"
+    wanted = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in PINS)).hexdigest()
+    if not (stamp.is_file() and stamp.read_text() == wanted):
+        session.log("Installing the dependencies; the first time this takes some minutes and 6 GB.")
+        session.run(sys.executable, "-m", "venv", "--clear", str(SHARED), external=True)
+        pip(session, "install", "-c", "constraints.txt", "setuptools", "wheel")
+        pip(session, "install", "-c", "constraints.txt", ".[all,tests,dev]")
+        stamp.write_text(wanted)
+    # A stale build/lib would put deleted modules back into the wheel.
+    for leftover in (ROOT / "build").glob("*"):
+        if leftover.name == "lib" or leftover.name.startswith("bdist"):
+            shutil.rmtree(leftover)
+    pip(session, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", ".")
+
+
+def pip(session: nox.Session, *arguments: str) -> None:
+    python(session, "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet")
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    session.run(str(PYTHON), *arguments, external=True)
+
+
+def ganqbench(session: nox.Session, *arguments: str) -> None:
+    # -P keeps this folder's `site/` and `bench/` off the import path.
+    python(session, "-P", "-m", "ganqbench", *arguments)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Run suite mini on this machine and build the leaderboard."""
+    install(session)
+    try:
+        ganqbench(session, "run", "--suite", "mini", *session.posargs)
+    finally:
+        ganqbench(session, "site")
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run the tests against the installed wheel."""
+    install(session)
+    python(session, "-P", "-m", "pytest", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def adapter(session: nox.Session) -> None:
+    """Run the conformance suite for one adapter: nox -s adapter -- NAME."""
+    install(session)
+    name, *rest = session.posargs or [""]
+    python(session, "-P", "-m", "pytest", "tests/conformance", "-k", name, *rest)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Check style."""
+    install(session)
+    python(session, "-P", "-m", "ruff", "check", ".")
+    python(session, "-P", "-m", "ruff", "format", "--check", ".")
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Check types of the installed wheel."""
+    install(session)
+    python(session, "-P", "-m", "mypy", "-p", "ganqbench")
+
+
+@nox.session(venv_backend="none")
+def validate(session: nox.Session) -> None:
+    """Check every committed record."""
+    install(session)
+    ganqbench(session, "validate", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def site(session: nox.Session) -> None:
+    """Build the leaderboard from the committed records."""
+    install(session)
+    ganqbench(session, "site", *session.posargs)

@@ -1,0 +1,163 @@
+"""One record for whatever a cell does, and the rest goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ganqbench.records.schema import Record
+from ganqbench.records.store import read, record_files
+from ganqbench.records.validate import validate
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+MakeSuite = Callable[..., Path]
+
+
+def records(results: Path) -> dict[str, Record]:
+    return {read(path).cell.label: read(path) for path in record_files(results)}
+
+
+@pytest.fixture
+def faulty_run(make_suite: MakeSuite, command: Command, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    names = ["honest", "fp32", "none", "nan", "shape", "raises", "hangs", "exits", "killed"]
+    suite = make_suite([f"faulty.{name}" for name in names] + ["absent.ptq"], limit=40)
+    return command("run", "--suite", str(suite), "--jobs", "3")
+
+
+def test_each_fault_is_one_record_and_the_rest_goes_on(
+    faulty_run: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    found = records(tmp_path / "results")
+    status = {label.split(".")[1]: record.status for label, record in found.items()}
+    reason = {label.split(".")[1]: record.reason or "" for label, record in found.items()}
+    assert faulty_run.returncode == 1, faulty_run.stderr
+    assert status == {
+        **dict.fromkeys(["fp32", "none", "nan", "shape", "raises", "hangs", "exits", "killed"], "failed"),
+        "honest": "ok",
+        "baseline": "ok",
+        "ptq": "skipped",
+    }
+    assert "0.0% of the MACs" in reason["fp32"]
+    assert "NoneType" in reason["none"]
+    assert "NaN" in reason["nan"]
+    assert "shape" in reason["shape"]
+    assert "the backend <b>broke</b>" in reason["raises"]
+    assert "time limit" in reason["hangs"]
+    assert "exited with 7" in reason["exits"]
+    assert "SIGKILL" in reason["killed"]
+    assert "pip install a-distribution-that-nobody-has" in reason["ptq"]
+    assert not validate(tmp_path / "results").faults
+    assert "the backend <b>broke</b>" in faulty_run.stderr
+
+
+def test_two_runs_of_a_cell_are_bit_identical(
+    make_suite: MakeSuite, command: Command, tmp_path: Path
+) -> None:
+    suite = make_suite(["faulty.honest"])
+    first = command("run", "--suite", str(suite), "--results", "one")
+    second = command("run", "--suite", str(suite), "--results", "two")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    for label, record in records(tmp_path / "one").items():
+        again = records(tmp_path / "two")[label]
+        assert again.metrics == record.metrics
+        assert again.audit == record.audit
+        assert again.preview == record.preview
+        assert again.provenance.baseline_images == record.provenance.baseline_images
+
+
+def test_a_killed_run_resumes_and_runs_no_finished_cell_again(
+    make_suite: MakeSuite, plugin_environment: dict[str, str], command: Command, tmp_path: Path
+) -> None:
+    suite = make_suite(["faulty.marked"], seeds=range(4))
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "ganqbench", "run", "--suite", str(suite), "--jobs", "1"],
+        cwd=tmp_path,
+        env={**plugin_environment, "FAULTY_SLEEP": "1"},
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+    results, marks = tmp_path / "results", tmp_path / "marks"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(list(results.rglob("*marked*.json"))) < 2:
+        time.sleep(0.05)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    finished = {path: path.read_bytes() for path in record_files(results)}
+    assert len(finished) >= 3
+    assert not validate(results).faults
+    done = {str(read(path).cell.seed) for path in finished if "marked" in path.name}
+    marks.unlink()
+
+    again = command("run", "--suite", str(suite), "--jobs", "2")
+    assert again.returncode == 0, again.stderr
+    assert set(marks.read_text().split()) == {"0", "1", "2", "3"} - done
+    assert all(path.read_bytes() == content for path, content in finished.items())
+    assert not validate(results).faults
+    assert len(list(record_files(results))) == 5
+    assert not list(results.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("content", ['{"schema": 1, "status":', '{"name": "foreign"}', "<html>", ""])
+def test_an_unreadable_record_stops_the_run_and_is_not_overwritten(
+    content: str, make_suite: MakeSuite, command: Command, tmp_path: Path
+) -> None:
+    suite = make_suite(["faulty.honest"])
+    place = tmp_path / "results/faults-v0/cyclegan-vintagify/faulty.honest.W8A8.s0.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(content)
+    done = command("run", "--suite", str(suite))
+    assert done.returncode == 1
+    assert place.name in done.stderr
+    assert "ganqbench validate" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert place.read_text() == content
+    assert command("validate").returncode == 1
+
+
+def test_dry_run_writes_nothing(make_suite: MakeSuite, command: Command, tmp_path: Path) -> None:
+    done = command("run", "--suite", str(make_suite(["faulty.honest"])), "--dry-run")
+    assert done.returncode == 0
+    assert "faulty.honest.W8A8.s0" in done.stdout
+    assert "CPU-hours" in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("run", "--suite", "minni"), "mini"),
+        (("run", "--suite", "mini", "--gan", "cyclegan-vintage"), "cyclegan-vintagify"),
+        (("run", "--suite", "mini", "--adapter", "brevitsa"), "brevitas"),
+        (("run", "--suite", "mini", "--method", "ptq-minmaxx"), "ptq-minmax"),
+        (("run", "--suite", "mini", "--bits", "W4A9"), "W4A8"),
+        (("run", "--suite", "mini", "--bits", "4bit"), "W4A8"),
+        (("run", "--suite", "mini", "--seed", "77"), "0"),
+        (("validat",), "validate"),
+        (("validate", "nowhere"), "nowhere"),
+    ],
+)
+def test_unknown_names_get_the_closest_valid_ones(
+    arguments: tuple[str, ...], expected: str, command: Command, tmp_path: Path
+) -> None:
+    done = command(*arguments)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_recorded_command_names_the_cell(make_suite: MakeSuite, command: Command, tmp_path: Path) -> None:
+    assert command("run", "--suite", str(make_suite(["faulty.honest"]))).returncode == 0
+    (path,) = (tmp_path / "results").rglob("faulty.honest.*.json")
+    document = json.loads(path.read_text())
+    assert document["provenance"]["command"].endswith(
+        "--gan cyclegan-vintagify --adapter faulty --method honest --bits W8A8 --seed 0"
+    )

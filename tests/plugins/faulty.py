@@ -1,0 +1,108 @@
+"""Adapters of another distribution that do what adapters must not do, and one honest one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ganqbench.adapter import Adapter, Method
+from ganqbench.cell import Cell
+from ganqbench.zoo.generator import Inputs
+
+
+def method(title: str) -> Method:
+    return Method(title=title, kind="ptq", reference="tests")
+
+
+class Grid(nn.Module):
+    """Wrap a layer: its input and weight go onto grids of a fixed step."""
+
+    def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d, weight_bits: int, activation_bits: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.levels = 2**activation_bits - 1
+        top = 2 ** (weight_bits - 1) - 1
+        dims = (0, 2, 3) if isinstance(layer, nn.ConvTranspose2d) else (1, 2, 3)
+        step = layer.weight.detach().abs().amax(dims, keepdim=True) / top
+        layer.weight.data = (layer.weight.data / step).round().clamp(-top, top) * step
+        self.register_buffer("step", torch.tensor(0.0))
+        self.register_buffer("low", torch.tensor(0.0))
+        self.observing = True
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.observing:
+            self.step = torch.maximum(self.step, x.abs().max() * 2 / self.levels)
+            return self.layer(x)
+        half = (self.levels + 1) // 2
+        return self.layer((x / self.step).round().clamp(-half, half - 1) * self.step)
+
+
+def honest(generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
+    for module in list(generator.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
+                setattr(module, name, Grid(child, cell.bits.weights, cell.bits.activations))
+    with torch.no_grad():
+        for inputs in calibration:
+            generator(*inputs)
+    for module in generator.modules():
+        if isinstance(module, Grid):
+            module.observing = False
+    return generator
+
+
+class Poisoned(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.inner(*inputs) * float("nan")
+
+
+class Faulty(Adapter):
+    name = "faulty"
+    requires = ("faulty",)
+    methods = {  # noqa: RUF012
+        name: method(name)
+        for name in ("honest", "fp32", "none", "nan", "raises", "hangs", "exits", "killed", "shape", "marked")
+    }
+
+    def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
+        match cell.method:
+            case "none":
+                return None  # type: ignore[return-value]
+            case "nan":
+                return Poisoned(honest(generator, calibration, cell))
+            case "shape":
+                return nn.Sequential(honest(generator, calibration, cell), nn.Flatten())
+            case "raises":
+                raise RuntimeError("the backend <b>broke</b>")
+            case "hangs":
+                time.sleep(3600)
+            case "exits":
+                os._exit(7)
+            case "killed":
+                os.kill(os.getpid(), 9)
+            case "fp32":
+                return generator
+            case "marked":
+                # Leaves one line per time the cell really ran.
+                with Path(os.environ["FAULTY_MARKS"]).open("a") as file:
+                    file.write(f"{cell.seed}\n")
+                time.sleep(float(os.environ.get("FAULTY_SLEEP", "0")))
+        return honest(generator, calibration, cell)
+
+
+class Absent(Adapter):
+    name = "absent"
+    requires = ("a-distribution-that-nobody-has",)
+    methods = {"ptq": method("ptq")}  # noqa: RUF012
+
+    def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
+        raise AssertionError("never reached")
