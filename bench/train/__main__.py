@@ -34,9 +34,7 @@ def main(threads: int) -> None:
 @_data_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
-def classifier(
-    network: str, data: Path, source: str, cache: Path, out: Path, weights: Path | None
-) -> None:
+def classifier(network: str, data: Path, source: str, cache: Path, out: Path, weights: Path | None) -> None:
     """Train one of the CIFAR-10 classifiers."""
     from ganqbench.train.classifier import CONFIGS, publish, train_classifier
     from ganqbench.train.data import load_cifar10
@@ -79,6 +77,51 @@ def cyclegan(
         train_cyclegan(config, split, out, start)
     for path in publish_cyclegan(config, split, out, weights or out):
         click.echo(f"wrote {path}")
+
+
+@main.command()
+@click.argument("network", type=click.Choice(["sagan", "stylegan2"]))
+@_data_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
+@click.option("--images", type=int, help="Length of the run in images.")
+@click.option("--seed", type=int, help="Seed of initialisation and sampling.")
+@click.option("--init", type=click.Path(path_type=Path), help="Generator weights to start from.")
+@click.option("--publish-only", is_flag=True, help="Write the best weights so far and stop.")
+def gan(
+    network: str,
+    data: Path,
+    source: str,
+    cache: Path,
+    out: Path,
+    weights: Path | None,
+    images: int | None,
+    seed: int | None,
+    init: Path | None,
+    publish_only: bool,
+) -> None:
+    """Train a class-conditional GAN on CIFAR-10 against the frozen teacher."""
+    from safetensors.torch import load_file
+
+    from ganqbench.train.data import load_cifar10
+    from ganqbench.train.gan import GanRecipe, publish_gan, train_gan
+    from ganqbench.train.sagan import SaganRecipe
+    from ganqbench.train.stylegan2 import StyleGan2Recipe
+    from ganqbench.train.teacher import load_teacher
+
+    recipe: GanRecipe = SaganRecipe() if network == "sagan" else StyleGan2Recipe()
+    recipe.config = replace(
+        recipe.config,
+        images=recipe.config.images if images is None else images,
+        seed=recipe.config.seed if seed is None else seed,
+    )
+    cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
+    teacher = load_teacher()
+    if not publish_only:
+        train_gan(recipe, cifar, teacher, out, load_file(init) if init else None)
+    target = weights or out / f"{recipe.config.network}.safetensors"
+    publish_gan(recipe, cifar, teacher, out, target)
+    click.echo(f"wrote {target}")
 
 
 if __name__ == "__main__":

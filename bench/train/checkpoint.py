@@ -36,9 +36,7 @@ def load_state(path: Path) -> State:
     return state
 
 
-def export_weights(
-    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]
-) -> None:
+def export_weights(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]) -> None:
     """Writes a network as safetensors, with every metadata value as a JSON string."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = {key: json.dumps(value, sort_keys=True) for key, value in sorted(metadata.items())}

@@ -53,7 +53,7 @@ CONFIGS: Mapping[str, ClassifierConfig] = {
         noise=2 * 10 / 255,
         noise_share=0.5,
         blur_share=0.25,
-        small_epochs=6,
+        small_epochs=8,
     ),
     "third": ClassifierConfig("third", seed=303, epochs=12, small_epochs=4),
 }
@@ -77,7 +77,7 @@ def train_classifier(
     pixels, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     if isinstance(network, WhitenedNet):
         network.set_whitening(to_unit(pixels[:5000]))
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         [p for p in network.parameters() if p.requires_grad],
         lr=config.learning_rate,

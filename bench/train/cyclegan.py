@@ -94,7 +94,7 @@ def translation_l1(generator: nn.Module | None, glyphs: Glyphs) -> float:
     Without a generator: that of the untranslated drawings.
     """
     inputs, targets = drawings(glyphs), pictures(glyphs)
-    parts = inputs.split(64)
+    parts = torch.split(inputs, 64)
     outputs = torch.cat([part if generator is None else generator(part) for part in parts])
     errors = (outputs - targets).abs().mean(dim=(1, 2, 3)).numpy() / 2
     by_base: dict[str, list[float]] = {}
@@ -104,7 +104,10 @@ def translation_l1(generator: nn.Module | None, glyphs: Glyphs) -> float:
 
 
 def train_cyclegan(
-    config: CycleGanConfig, data: EmojiSplit, out: Path, init: Mapping[str, Mapping[str, Tensor]] | None = None
+    config: CycleGanConfig,
+    data: EmojiSplit,
+    out: Path,
+    init: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> None:
     """Trains both directions; resumes from ``out``; leaves ``best.pt`` and sample sheets there.
 
@@ -205,9 +208,7 @@ def _critic_step(
     return loss.item()
 
 
-def _evaluate(
-    run: Run, averages: Mapping[str, Ema], data: EmojiSplit, loss_g: float, loss_d: float
-) -> None:
+def _evaluate(run: Run, averages: Mapping[str, Ema], data: EmojiSplit, loss_g: float, loss_d: float) -> None:
     forward, backward = (averages[name].average for name in DIRECTIONS)
     validation = data.drawn.select(np.arange(len(data.drawn.names)) % 4 == 0)
     score = translation_l1(forward, validation)

@@ -99,8 +99,8 @@ def _bundle(arrays: dict[str, npt.NDArray[np.generic]], source: Source) -> Cifar
     for split in ("train", "test"):
         images = cast(Pixels, arrays[f"{split}_images"])
         labels = cast(Labels, arrays[f"{split}_labels"])
-        digest.update(np.ascontiguousarray(images))
-        digest.update(np.ascontiguousarray(labels))
+        digest.update(images.tobytes())
+        digest.update(labels.tobytes())
         sets.append(ImageSet(images, labels, source))
     return Cifar10(sets[0], sets[1], digest.hexdigest())
 

@@ -39,9 +39,7 @@ def cutout(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
 def recolour(images: Tensor, strength: float, rng: torch.Generator) -> Tensor:
     """Random brightness, saturation and contrast, each up to ``strength`` (1 is the paper's)."""
     n = len(images)
-    shift, saturation, contrast = (
-        (torch.rand(n, 1, 1, 1, generator=rng) - 0.5) * strength for _ in range(3)
-    )
+    shift, saturation, contrast = ((torch.rand(n, 1, 1, 1, generator=rng) - 0.5) * strength for _ in range(3))
     images = images + shift
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * (1 + 2 * saturation)

@@ -59,7 +59,7 @@ def variance_ratio(real: Tensor, real_labels: Tensor, fake: Tensor, fake_labels:
     Features are ``[N, d]``, labels ``[N]``. Below 1 the generator shows less variety than the data.
     """
     ratios = []
-    for label in real_labels.unique():
+    for label in torch.unique(real_labels):
         spread_real = real[real_labels == label].var(dim=0).sum()
         spread_fake = fake[fake_labels == label].var(dim=0).sum()
         ratios.append(float(spread_fake / spread_real))

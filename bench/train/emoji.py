@@ -89,7 +89,7 @@ def split_glyphs(glyphs: Glyphs, held_out: int = HELD_OUT) -> EmojiSplit:
     ranks = np.array([place[base] for base in glyphs.bases])
     out = ranks < held_out
     even = ranks % 2 == 0
-    digest = hashlib.sha256(np.ascontiguousarray(glyphs.images))
+    digest = hashlib.sha256(glyphs.images.tobytes())
     digest.update("\n".join(glyphs.names).encode())
     return EmojiSplit(
         drawn=glyphs.select(~out & even),

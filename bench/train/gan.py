@@ -7,7 +7,8 @@ fake once for both. The best average is kept by the Fréchet distance in the tea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import save_state
+from ganqbench.train.checkpoint import export_weights, load_state, save_state
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.diffaugment import augment
@@ -25,7 +26,7 @@ from ganqbench.train.distance import features_of, frechet, moments, variance_rat
 from ganqbench.train.ema import Ema
 from ganqbench.train.grid import save_grid
 from ganqbench.train.projected import ProjectedDiscriminator
-from ganqbench.train.run import Run
+from ganqbench.train.run import Run, Stateful
 from ganqbench.zoo.classifier import Classifier
 
 Loss = Literal["hinge", "softplus"]
@@ -58,20 +59,36 @@ class GanConfig:
     evaluate_images: int = 5_000
 
 
-@dataclass(frozen=True)
-class GanRecipe:
-    """A configuration with its generator.
-
-    ``training`` builds the generator in training form, ``shipped`` in the form that ships, and
-    ``deployed`` turns a state of the first into one of the second. ``z_dim`` is the latent's length.
-    """
+class GanRecipe(ABC):
+    """A configuration with its generator, which trains in one form and ships in another."""
 
     config: GanConfig
     z_dim: int
-    training: Callable[[], nn.Module]
-    shipped: Callable[[], nn.Module]
-    deployed: Callable[[nn.Module], Mapping[str, Tensor]]
-    restore: Callable[[nn.Module, Mapping[str, Tensor]], None]
+    """Length of the latent."""
+    arguments: Mapping[str, object]
+    """What the shipped form's constructor is called with."""
+
+    @abstractmethod
+    def shipped(self) -> nn.Module:
+        """An untrained generator in the form that ships."""
+
+    @abstractmethod
+    def training(self, weights: Mapping[str, Tensor] | None) -> nn.Module:
+        """A generator in the form that trains, from shipped weights where given."""
+
+    @abstractmethod
+    def deployed(self, generator: nn.Module) -> Mapping[str, Tensor]:
+        """The state of the shipped form that equals ``generator`` as it is now."""
+
+    @abstractmethod
+    def generate(
+        self, generator: nn.Module, z: Tensor, labels: Tensor, rng: torch.Generator | None
+    ) -> Tensor:
+        """Images of latents ``[N, z_dim]`` and labels ``[N]``; ``rng`` is given while training."""
+
+    def parameter_groups(self, generator: nn.Module) -> list[dict[str, object]]:
+        """Groups for Adam with a learning rate each."""
+        return [{"params": list(generator.parameters()), "lr": self.config.learning_rate_g}]
 
 
 def critic_loss(kind: Loss, real: Tensor, fake: Tensor) -> Tensor:
@@ -94,28 +111,42 @@ def draw_inputs(n: int, z_dim: int, rng: torch.Generator, classes: int = 10) -> 
 class Training:
     """Networks, optimizers and data of one run."""
 
-    def __init__(self, recipe: GanRecipe, data: Cifar10, teacher: Classifier, out: Path) -> None:
+    def __init__(
+        self,
+        recipe: GanRecipe,
+        data: Cifar10,
+        teacher: Classifier,
+        out: Path,
+        init: Mapping[str, Tensor] | None = None,
+    ) -> None:
         config = recipe.config
         torch.manual_seed(config.seed)  # initialisation, and noise drawn inside a generator
         self.recipe, self.config, self.teacher = recipe, config, teacher
         self.rng = torch.Generator().manual_seed(config.seed)
         self.pixels = torch.from_numpy(data.train.images)
         self.labels = torch.from_numpy(data.train.labels)
-        self.generator = recipe.training().train()
+        self.generator = recipe.training(init).train()
         self.critic = ProjectedDiscriminator(
             teacher,
             head_width=config.head_width,
             attention=config.attention,
             minibatch_deviation=config.minibatch_deviation,
         )
-        self.critic.calibrate(to_unit(self.pixels[:: len(self.pixels) // 500]))
+        self.critic.calibrate(to_unit(self.pixels[:: max(1, len(self.pixels) // 500)]))
         for network in (self.generator, self.critic, teacher):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.to(memory_format=torch.channels_last)
         betas = (0.0, config.beta2)
-        self.opt_g = torch.optim.Adam(self.generator.parameters(), config.learning_rate_g, betas)
+        groups = recipe.parameter_groups(self.generator)
+        for group in groups:
+            group["full_lr"] = group["lr"]
+        self.opt_g = torch.optim.Adam(groups, betas=betas)
         self.opt_d = torch.optim.Adam(self.critic.parameters(), config.learning_rate_d, betas)
-        self.ema = Ema(recipe.shipped(), recipe.deployed, config.ema)
-        parts = {
+        average = recipe.shipped()
+        average.load_state_dict(dict(recipe.deployed(self.generator)))
+        self.ema = Ema(average, recipe.deployed, config.ema)
+        if init is not None:
+            self.ema.updates = 1000  # a warm start's average is one already: keep it
+        parts: dict[str, Stateful] = {
             "generator": self.generator,
             "critic": self.critic,
             "opt_g": self.opt_g,
@@ -123,12 +154,6 @@ class Training:
             "ema": self.ema,
         }
         self.run = Run(out, asdict(config), parts, self.rng)
-
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """A warm start: the generator and its average from shipped weights, all else fresh."""
-        self.recipe.restore(self.generator, weights)
-        self.ema.average.load_state_dict(dict(weights))
-        self.ema.updates = 1000  # the average is already one: keep it
 
     def step(self) -> tuple[float, float]:
         """One batch; returns the discriminator's and the generator's loss."""
@@ -139,7 +164,7 @@ class Training:
         flip = torch.rand(config.batch, 1, 1, 1, generator=self.rng) < 0.5
         real = self._augment(torch.where(flip, real.flip(3), real))
         z, wanted = draw_inputs(config.batch, self.recipe.z_dim, self.rng)
-        fake = self._augment(self.generator(z, wanted))
+        fake = self._augment(self.recipe.generate(self.generator, z, wanted, self.rng))
         with torch.no_grad():
             real_maps = self.critic.maps(real)
         fake_maps = self.critic.maps(fake)
@@ -185,34 +210,34 @@ class Training:
         left = 1 - self.run.done / self.config.images
         factor = min(1.0, left / (1 - self.config.decay_from) + 0.02)
         for group in self.opt_g.param_groups:
-            group["lr"] = self.config.learning_rate_g * factor
+            group["lr"] = group["full_lr"] * factor
         for group in self.opt_d.param_groups:
             group["lr"] = self.config.learning_rate_d * factor
 
 
 @torch.inference_mode()
-def sample(generator: nn.Module, z: Tensor, labels: Tensor, batch: int = 250) -> Tensor:
-    """Images ``[N, 3, H, W]`` of all inputs, in batches."""
-    parts = zip(z.split(batch), labels.split(batch), strict=True)
-    return torch.cat([generator(part_z, part_labels) for part_z, part_labels in parts])
+def sample(recipe: GanRecipe, generator: nn.Module, z: Tensor, labels: Tensor, batch: int = 250) -> Tensor:
+    """Images ``[N, 3, H, W]`` of all inputs, in batches, clamped to [-1, 1]."""
+    parts = zip(torch.split(z, batch), torch.split(labels, batch), strict=True)
+    return torch.cat([recipe.generate(generator, *part, None).clamp(-1, 1) for part in parts])
 
 
 class Judge:
     """Measures averages in the teacher's features, always with the same latents."""
 
-    def __init__(self, training: Training) -> None:
-        config = training.config
-        self.teacher = training.teacher
-        rows = slice(None, None, max(1, len(training.labels) // 10_000))
-        self.labels = training.labels[rows]
-        self.features = features_of(self.teacher, to_unit(training.pixels[rows]))
+    def __init__(self, recipe: GanRecipe, data: Cifar10, teacher: Classifier, n: int) -> None:
+        self.recipe, self.teacher = recipe, teacher
+        rows = slice(None, None, max(1, len(data.train) // 10_000))
+        self.labels = torch.from_numpy(data.train.labels[rows])
+        pixels = torch.from_numpy(data.train.images[rows])
+        self.features = torch.cat([features_of(teacher, to_unit(part)) for part in torch.split(pixels, 500)])
         self.moments = moments(self.features)
-        rng = torch.Generator().manual_seed(10_000 + config.seed)
-        self.z, self.wanted = draw_inputs(config.evaluate_images, training.recipe.z_dim, rng)
+        rng = torch.Generator().manual_seed(10_000 + recipe.config.seed)
+        self.z, self.wanted = draw_inputs(n, recipe.z_dim, rng)
 
     def measure(self, generator: nn.Module) -> dict[str, float]:
         """Distance, share of images in the wanted class, and variety within classes."""
-        images = sample(generator, self.z, self.wanted)
+        images = sample(self.recipe, generator, self.z, self.wanted)
         with torch.inference_mode():
             features = features_of(self.teacher, images)
             right = (self.teacher.logits_from(features).argmax(1) == self.wanted).float().mean()
@@ -229,11 +254,10 @@ def train_gan(
     init: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Trains from ``out/checkpoint.pt`` where there is one; leaves ``best.pt`` and sample sheets."""
-    training = Training(recipe, data, teacher, out)
+    training = Training(recipe, data, teacher, out, init)
     run, config = training.run, recipe.config
-    if not run.resume() and init is not None:
-        training.start_from(init)
-    judge = Judge(training)
+    run.resume()
+    judge = Judge(recipe, data, teacher, config.evaluate_images)
     grid_rng = torch.Generator().manual_seed(config.seed)
     grid_z, _ = draw_inputs(100, recipe.z_dim, grid_rng)
     grid_labels = torch.arange(10).repeat_interleave(10)
@@ -254,8 +278,30 @@ def train_gan(
                     out / "best.pt",
                     {"weights": weights, "done": run.done, "cpu_seconds": run.cpu_seconds, **measured},
                 )
-            sheet = sample(training.ema.average, grid_z, grid_labels)
+            sheet = sample(recipe, training.ema.average, grid_z, grid_labels)
             save_grid(sheet, 10, out / "samples" / f"{run.done:08d}.png", scale=2)
             run.save()
         run.save_if_due()
     bar.close()
+
+
+def publish_gan(recipe: GanRecipe, data: Cifar10, teacher: Classifier, out: Path, path: Path) -> None:
+    """Writes the best average with what the teacher measures on 10,000 of its images."""
+    best = load_state(out / "best.pt")
+    generator = recipe.shipped().eval()
+    generator.load_state_dict(best["weights"])
+    measured = Judge(recipe, data, teacher, 10_000).measure(generator)
+    export_weights(
+        path,
+        {k: v for k, v in best["weights"].items() if not k.endswith("num_batches_tracked")},
+        {
+            "network": recipe.config.network,
+            "arguments": recipe.arguments,
+            "config": asdict(recipe.config),
+            "data_source": data.train.source,
+            "data_fingerprint": data.fingerprint,
+            "images": best["done"],
+            "cpu_hours": round(best["cpu_seconds"] / 3600, 3),
+            **measured,
+        },
+    )

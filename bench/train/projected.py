@@ -9,6 +9,7 @@ conditional by class projection (Miyato and Koyama 2018).
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +34,8 @@ class ClassProjection(nn.Module):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Scores ``[N]`` of ``[N, width]`` features and ``[N]`` labels."""
-        unconditional: Tensor = self.linear(features).squeeze(1)
-        return unconditional + (self.embedding(labels) * features).sum(dim=1)
+        scores: Tensor = self.linear(features).squeeze(1)
+        return scores.add((self.embedding(labels) * features).sum(dim=1))
 
 
 class SelfAttention(nn.Module):
@@ -87,7 +88,7 @@ class PixelDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [_conv(3, widths[0], 3), nn.LeakyReLU(0.2)]
-        for level, (narrow, wide) in enumerate(zip(widths, widths[1:], strict=False)):
+        for level, (narrow, wide) in enumerate(pairwise(widths)):
             layers += [_conv(narrow, wide, 3), nn.LeakyReLU(0.2), nn.AvgPool2d(2)]
             if attention and level == 0:
                 layers.append(SelfAttention(wide))
@@ -149,7 +150,7 @@ class ProjectedDiscriminator(nn.Module):
     def calibrate(self, images: Tensor) -> None:
         """Scales each stage's maps to unit root mean square over real images ``[N, 3, H, W]``."""
         for level, maps in enumerate(self._teacher[0].stages(images)):
-            self.scale[level] = maps.square().mean().rsqrt()  # type: ignore[index,operator]
+            self.scale[level] = maps.square().mean().rsqrt()  # type: ignore[operator]
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """The teacher's maps, scaled; differentiable with respect to ``images``."""

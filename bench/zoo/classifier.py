@@ -109,6 +109,7 @@ class WhitenedNet(Classifier):
         self.whiten.weight.data.copy_(torch.cat([filters, -filters]))
 
     def stages(self, images: Tensor) -> list[Tensor]:
+        """See :class:`Classifier`."""
         maps = []
         hidden = F.silu(self.whiten(self.normalise(images)))
         for block in self.blocks:
@@ -117,6 +118,7 @@ class WhitenedNet(Classifier):
         return maps
 
     def pool(self, last: Tensor) -> Tensor:
+        """The largest value of each channel."""
         return last.amax(dim=(2, 3))
 
 
@@ -145,14 +147,13 @@ class ResidualNet(Classifier):
         inputs = 32
         for width in widths:
             stages.append(
-                nn.Sequential(
-                    *_conv_bn(inputs, width), nn.ReLU(), nn.AvgPool2d(2), _Residual(width)
-                )
+                nn.Sequential(*_conv_bn(inputs, width), nn.ReLU(), nn.AvgPool2d(2), _Residual(width))
             )
             inputs = width
         self.trunk = nn.ModuleList(stages)
 
     def stages(self, images: Tensor) -> list[Tensor]:
+        """See :class:`Classifier`."""
         maps = []
         hidden = self.stem(self.normalise(images))
         for stage in self.trunk:
@@ -161,6 +162,7 @@ class ResidualNet(Classifier):
         return maps
 
     def pool(self, last: Tensor) -> Tensor:
+        """The mean of each channel."""
         return last.mean(dim=(2, 3))
 
 
@@ -193,14 +195,13 @@ class PreActivationNet(Classifier):
         stages = []
         inputs = 24
         for width in widths:
-            stages.append(
-                nn.Sequential(_PreActivation(inputs, width, 2), _PreActivation(width, width, 1))
-            )
+            stages.append(nn.Sequential(_PreActivation(inputs, width, 2), _PreActivation(width, width, 1)))
             inputs = width
         self.trunk = nn.ModuleList(stages)
         self.leave = nn.BatchNorm2d(inputs)
 
     def stages(self, images: Tensor) -> list[Tensor]:
+        """See :class:`Classifier`."""
         maps = []
         hidden = self.stem(self.normalise(images))
         for stage in self.trunk:
@@ -209,6 +210,7 @@ class PreActivationNet(Classifier):
         return maps
 
     def pool(self, last: Tensor) -> Tensor:
+        """The mean of each channel after the last activation."""
         return F.gelu(self.leave(last)).mean(dim=(2, 3))
 
 

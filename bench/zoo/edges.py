@@ -37,4 +37,5 @@ def edge_drawing(images: Pixels) -> Pixels:
     # 16 of the blur and 2 of the central difference.
     length = np.sqrt(squared.astype(np.float64)) / 32
     ink = np.clip((length - _FAINT) / (_FULL - _FAINT), 0, 1)
-    return (255 - np.rint(255 * ink)).astype(np.uint8)
+    drawing: Pixels = (255 - np.rint(255 * ink)).astype(np.uint8)
+    return drawing

@@ -1,0 +1,113 @@
+"""An interrupted run that goes on must end in the same weights as one that was left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ganqbench.train import classifier, cyclegan
+from ganqbench.train.checkpoint import load_state
+from ganqbench.train.data import Cifar10
+from ganqbench.train.emoji import EmojiSplit, Glyphs, split_glyphs
+from ganqbench.train.gan import GanRecipe, Training, train_gan
+from ganqbench.train.patchgan import FakePool
+from ganqbench.train.sagan import SaganRecipe
+from ganqbench.train.stylegan2 import StyleGan2Recipe
+from ganqbench.zoo.classifier import build_classifier
+
+State = dict[str, Tensor]
+
+
+def _same(a: State, b: State) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("name", ["teacher", "metric", "third"])
+def test_classifier(name: str, tiny: Cifar10, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(classifier.CONFIGS[name], epochs=2, batch=16, small_epochs=1)
+    whole = classifier.train_classifier(config, tiny, tmp_path / "whole").state_dict()
+
+    loss, calls = classifier._loss, 0
+
+    def interrupted(*args: object) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return loss(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(classifier, "_loss", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.train_classifier(config, tiny, tmp_path / "parts", save_seconds=0)
+    resumed = classifier.train_classifier(config, tiny, tmp_path / "parts").state_dict()
+    assert load_state(tmp_path / "parts" / "checkpoint.pt")["step"] == 6
+    assert _same(whole, resumed)
+    with pytest.raises(ValueError, match="another configuration"):
+        classifier.train_classifier(replace(config, seed=1), tiny, tmp_path / "parts")
+
+
+@pytest.mark.parametrize("recipe", [SaganRecipe(), StyleGan2Recipe()], ids=["sagan", "stylegan2"])
+def test_gan(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
+    recipe.config = replace(recipe.config, batch=4, images=16, evaluate_every=16, evaluate_images=100)
+    teacher = build_classifier("teacher")
+    train_gan(recipe, tiny, teacher, tmp_path / "whole")
+
+    first = Training(recipe, tiny, teacher, tmp_path / "parts")
+    first.step()
+    first.step()
+    first.run.save()
+    train_gan(recipe, tiny, teacher, tmp_path / "parts")
+    ends = [load_state(tmp_path / part / "checkpoint.pt")["parts"] for part in ("whole", "parts")]
+    for part in ("generator", "critic"):
+        assert _same(ends[0][part], ends[1][part])
+    assert _same(ends[0]["ema"]["average"], ends[1]["ema"]["average"])
+    assert (tmp_path / "whole" / "samples" / "00000016.png").exists()
+
+
+def _emoji() -> EmojiSplit:
+    rng = np.random.default_rng(5)
+    names = tuple(f"{glyph:04x}" for glyph in range(30))
+    blocks = rng.integers(0, 256, (30, 4, 4, 3), dtype=np.uint8)
+    return split_glyphs(Glyphs(blocks.repeat(8, axis=1).repeat(8, axis=2), names, names), held_out=6)
+
+
+def test_cyclegan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = cyclegan.CycleGanConfig(pairs=12, batch=2, ngf=4, blocks=1, ndf=4, pool=3, evaluate_every=4)
+    data = _emoji()
+    cyclegan.train_cyclegan(config, data, tmp_path / "whole")
+
+    step, calls = cyclegan._critic_step, 0
+
+    def interrupted(*args: object) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return step(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cyclegan, "_critic_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cyclegan.train_cyclegan(config, data, tmp_path / "parts")
+    cyclegan.train_cyclegan(config, data, tmp_path / "parts")
+    ends = [load_state(tmp_path / part / "checkpoint.pt")["parts"] for part in ("whole", "parts")]
+    for part in ("generators", "critics"):
+        assert _same(ends[0][part], ends[1][part])
+
+    first, second = cyclegan.publish_cyclegan(config, data, tmp_path / "whole", tmp_path)
+    assert (first.name, second.name) == (
+        "cyclegan-edges2emoji.safetensors",
+        "cyclegan-emoji2edges.safetensors",
+    )
+
+
+def test_pool_shows_old_fakes_and_never_grows() -> None:
+    pool, rng = FakePool(4), torch.Generator().manual_seed(0)
+    shown = torch.cat([pool.exchange(torch.full((2, 1), float(i)), rng) for i in range(50)])
+    assert len(pool.kept) == 4
+    fresh = torch.arange(50.0).repeat_interleave(2)
+    assert 0.3 < (shown.flatten() == fresh).float().mean() < 0.7

@@ -1,0 +1,79 @@
+"""The judge stays out of training: what steers a generator must not be what it is scored by."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import ganqbench.train
+from ganqbench.train.checkpoint import export_weights
+from ganqbench.train.sagan import SaganRecipe
+from ganqbench.train.teacher import load_teacher
+from ganqbench.zoo.classifier import CLASSIFIERS, build_classifier
+
+FOLDER = Path(next(iter(ganqbench.train.__path__)))
+# The places that train the judge itself.
+OWN = {"classifier.py", "__main__.py"}
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_nothing_but_its_own_training_names_the_judge(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and file.name not in OWN:
+            assert node.value not in ("metric", "third")
+        if isinstance(node, ast.ImportFrom):
+            assert not (node.module or "").startswith("ganqbench.metrics")
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("ganqbench.metrics") for alias in node.names)
+
+
+def test_training_modules_load_no_metric_code() -> None:
+    code = """
+import sys
+import ganqbench.train.cyclegan, ganqbench.train.sagan, ganqbench.train.stylegan2, ganqbench.train.teacher
+print([name for name in sys.modules if name.startswith("ganqbench.metrics")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name != "teacher"])
+def test_only_the_teacher_is_let_in(name: str, tmp_path: Path) -> None:
+    export_weights(tmp_path / "x.safetensors", build_classifier(name).state_dict(), {"network": name})
+    with pytest.raises(ValueError, match="only the teacher"):
+        load_teacher(tmp_path / "x.safetensors")
+
+
+def test_teacher_comes_back_frozen(tmp_path: Path) -> None:
+    network = build_classifier("teacher").eval()
+    weights = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
+    export_weights(tmp_path / "t.safetensors", weights, {"network": "teacher"})
+    again = load_teacher(tmp_path / "t.safetensors")
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert torch.equal(again(images), network(images))
+    assert not any(parameter.requires_grad for parameter in again.parameters())
+    partial = {"head.weight": weights["head.weight"]}
+    export_weights(tmp_path / "t.safetensors", partial, {"network": "teacher"})
+    with pytest.raises(ValueError, match="missing"):
+        load_teacher(tmp_path / "t.safetensors")
+
+
+def test_folded_sagan_is_the_trained_one() -> None:
+    torch.manual_seed(0)
+    recipe = SaganRecipe()
+    trained = recipe.training(None)
+    shipped = recipe.shipped().eval()
+    z, labels = torch.randn(4, 128), torch.arange(4)
+    for _ in range(3):
+        trained.train()(z, labels)
+    before = {key: value.clone() for key, value in trained.state_dict().items()}
+    shipped.load_state_dict(dict(recipe.deployed(trained)))
+    assert all(torch.equal(before[key], value) for key, value in trained.state_dict().items())
+    with torch.inference_mode():
+        assert torch.allclose(shipped(z, labels), trained.eval()(z, labels), atol=1e-6)
