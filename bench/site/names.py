@@ -1,0 +1,109 @@
+"""How the board names things. Records carry slugs; what is unknown here is shown as its slug."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from ganqbench.adapter import Method, load_adapter
+from ganqbench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend's label and mark. The stylesheet has a colour per `slug`, neutral for `other`."""
+
+    label: str
+    slug: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class Gan:
+    """A generator's heading: what it is called, what it makes."""
+
+    title: str
+    short: str
+    kicker: str
+
+
+# Colour and shape belong to a backend on every page, so they are given out once, here.
+BACKENDS: Mapping[str, Backend] = {
+    "fp32": Backend("PyTorch", "fp32", "spike"),
+    "brevitas": Backend("Brevitas", "brevitas", "circle"),
+    "pytorch_quantization": Backend("pytorch-quantization", "pytorch-quantization", "square"),
+    "torch_ao": Backend("torch.ao FX", "torch-ao", "triangle"),
+    "torchao_pt2e": Backend("torchao PT2E", "pt2e", "diamond"),
+    "onnxruntime": Backend("ONNX Runtime", "onnxruntime", "plus"),
+    "modelopt": Backend("ModelOpt", "modelopt", "down"),
+    "openvino": Backend("OpenVINO", "openvino", "cross"),
+    "native": Backend("GANQBench", "native", "hexagon"),
+}
+GANS: Mapping[str, Gan] = {
+    "cyclegan-vintagify": Gan("CycleGAN vintagify", "CycleGAN", "Photograph to vintage photograph"),
+    "cyclegan-edges2emoji": Gan("CycleGAN edges2emoji", "edges2emoji", "Drawing to emoji, 32²"),
+    "cyclegan-emoji2edges": Gan("CycleGAN emoji2edges", "emoji2edges", "Emoji to drawing, 32²"),
+    "sagan-cifar10": Gan("SAGAN CIFAR-10", "SAGAN", "Class-conditional images, CIFAR-10 32²"),
+    "stylegan2-cifar10": Gan("StyleGAN2 CIFAR-10", "StyleGAN2", "Unconditional images, CIFAR-10 32²"),
+    "stylegan2-ada-cifar10": Gan("StyleGAN2-ADA", "StyleGAN2-ADA", "Class-conditional images, CIFAR-10 32²"),
+    "stylegan2-ffhq256": Gan("StyleGAN2", "FFHQ 256", "Unconditional faces, FFHQ 256²"),
+    "stylegan2-ffhq1024": Gan("StyleGAN2", "FFHQ 1024", "Unconditional faces, FFHQ 1024²"),
+    "sagan-imagenet128": Gan("SAGAN ImageNet", "ImageNet 128", "Class-conditional images, ImageNet 128²"),
+    "cyclegan-horse2zebra": Gan("CycleGAN horse2zebra", "horse2zebra", "Horse to zebra, 256²"),
+    "cyclegan-zebra2horse": Gan("CycleGAN zebra2horse", "zebra2horse", "Zebra to horse, 256²"),
+}
+# The more images a suite takes, the further in front its numbers stand.
+SUITE_ORDER = ("paper", "full", "standard", "mini")
+KINDS: Mapping[str, str] = {"baseline": "", "ptq": "PTQ", "reconstruction": "Reconstruction", "qat": "QAT"}
+RECIPES: Mapping[str, str] = {
+    "distill": "distillation",
+    "distill-adv": "distillation + adversarial",
+    "adversarial": "adversarial",
+}
+
+
+def backend(adapter: str) -> Backend:
+    """Label and mark of an adapter."""
+    return BACKENDS.get(adapter, Backend(adapter, "other", "ring"))
+
+
+def gan(name: str) -> Gan:
+    """Heading of a GAN."""
+    return GANS.get(name, Gan(name, name, "Generator"))
+
+
+def suite_rank(name: str) -> tuple[int, str]:
+    """Sort key that puts the suite with most images first and unknown ones last."""
+    known = SUITE_ORDER.index(name) if name in SUITE_ORDER else len(SUITE_ORDER)
+    return known, name
+
+
+@cache
+def _methods(adapter: str) -> Mapping[str, Method]:
+    """An adapter's methods; none if this machine can't load it, since records outlive adapters."""
+    try:
+        return load_adapter(adapter).methods
+    except (UserError, ImportError):
+        return {}
+
+
+def method_title(adapter: str, method: str, recipe: str | None) -> str:
+    """What a method is called, with the recipe that fine-tunes it."""
+    known = _methods(adapter).get(method)
+    title = known.title if known else method
+    return f"{title} + {RECIPES.get(recipe, recipe)}" if recipe else title
+
+
+def method_reference(adapter: str, method: str) -> str | None:
+    """Where a method comes from, in a line."""
+    known = _methods(adapter).get(method)
+    return known.reference if known else None
+
+
+def method_kind(adapter: str, method: str, recipe: str | None) -> str:
+    """PTQ, Reconstruction or QAT; empty for the baseline and for methods nobody here knows."""
+    if recipe:
+        return "QAT"
+    known = _methods(adapter).get(method)
+    return KINDS.get(known.kind, "") if known else ""

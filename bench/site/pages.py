@@ -1,0 +1,160 @@
+"""What each page is made of: its path, its template and what the template is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from ganqbench.adapter import claimed
+from ganqbench.records.schema import MIN_COVERAGE
+from ganqbench.site import names
+from ganqbench.site.board import Board, Row, bits_order
+from ganqbench.site.findings import findings
+from ganqbench.site.load import Loaded, Run
+from ganqbench.site.whisker import Scale
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to render."""
+
+    path: str
+    template: str
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How many images a strip holds and the width of one in heights."""
+
+    count: int
+    ratio: float
+
+
+def pages(loaded: Loaded, boards: tuple[Board, ...]) -> Iterator[Page]:
+    """Every page of the site."""
+    by_gan = {gan: tuple(group) for gan, group in groupby(boards, key=lambda board: board.gan)}
+    common = {"by_gan": by_gan, "runs_total": len(loaded.runs)}
+    yield Page("index.html", "home.html.j2", {**common, "current": "", **_home(by_gan)})
+    yield Page("protocol.html", "protocol.html.j2", {**common, "current": "protocol", "least": MIN_COVERAGE})
+    yield Page(
+        "data.html", "data.html.j2", {**common, "current": "data", "boards": boards, "faults": loaded.faults}
+    )
+    for board in boards:
+        context = {**common, "current": board.gan, "board": board}
+        yield Page(board.path, "board.html.j2", {**context, **_board(board, by_gan[board.gan])})
+        for row in board.rows:
+            for run in row.runs:
+                yield Page(run_path(run), "run.html.j2", {**context, **_run(board, row, run)})
+
+
+def run_path(run: Run) -> str:
+    """The run's page: where its record lies in `results/`, as HTML."""
+    return _beside(run, "html")
+
+
+def image_path(run: Run) -> str:
+    """The run's image."""
+    return _beside(run, "webp")
+
+
+def json_path(run: Run) -> str:
+    """The run's record."""
+    return _beside(run, "json")
+
+
+def command(run: Run) -> str:
+    """The command that runs the cell again, made from names that are checked, not from free text."""
+    cell = run.cell
+    words = ["ganqbench run", f"--suite {cell.suite}", f"--gan {cell.gan}", f"--adapter {cell.adapter}"]
+    words += [f"--method {cell.method}"]
+    words += [f"--recipe {cell.recipe}"] if cell.recipe else []
+    return " ".join([*words, f"--bits {cell.bits}", f"--seed {cell.seed}"])
+
+
+def _beside(run: Run, suffix: str) -> str:
+    return f"{str(run.cell.path).removesuffix('json')}{suffix}"
+
+
+def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
+    return {"findings": {gan: findings(boards[0]) for gan, boards in by_gan.items()}}
+
+
+def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
+    key = board.lead.key
+    numbers = [row[name] for row in board.rows for name in (key, f"{key}_low", f"{key}_high")]
+    backends: dict[str, int] = {}
+    bits: dict[str, int] = {}
+    for row in board.rows:
+        if not row.is_baseline:
+            backends[row.adapter] = backends.get(row.adapter, 0) + 1
+            bits[row.bits] = bits.get(row.bits, 0) + 1
+    records = [run.record for row in board.rows for run in row.runs]
+    return {
+        "siblings": tuple(other for other in siblings if other is not board),
+        "scale": Scale.over(numbers, log=key == "fid"),
+        "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
+        "bits": [(width, bits[width]) for width in sorted(bits, key=bits_order)],
+        "images": max((int(row["images"] or 0) for row in board.rows), default=0),
+        "commits": sorted({f"{r.provenance.commit}"[:7] for r in records if r.provenance.commit}),
+        "dirty": any(r.provenance.dirty for r in records),
+        "machines": sorted({r.provenance.hardware.cpu for r in records}),
+        "measured": max((r.provenance.finished for r in records), default=""),
+        "comparison": _comparison(board),
+        "run_path": run_path,
+    }
+
+
+def _comparison(board: Board) -> dict[str, Any] | None:
+    """FP32's image and those of the rows to hold against it, best first; None without both."""
+    reference = next((run for run in _pictured(board.baseline) if run.record.preview), None)
+    rows = {row.id: (row, run) for row in board.results for run in _pictured(row)[:1]}
+    if reference is None or not rows:
+        return None
+    best = [rows[row.id] for row in board.best().values() if row.id in rows]
+    return {
+        "reference": reference,
+        "tile": tile(reference),
+        "rows": tuple(rows.values()),
+        "best": tuple(best or list(rows.values())[:1]),
+        "image_path": image_path,
+    }
+
+
+def _pictured(row: Row | None) -> list[Run]:
+    return [run for run in row.runs if run.image is not None] if row else []
+
+
+def tile(run: Run) -> Tile:
+    """The strip's count of images and the shape of one, kept within what a page can show."""
+    preview = run.record.preview
+    if preview is None:
+        return Tile(1, 1.0)
+    ratio = preview.width / preview.items / preview.height
+    return Tile(preview.items, round(min(max(ratio, 0.5), 2.0), 4))
+
+
+def _run(board: Board, row: Row, run: Run) -> dict[str, Any]:
+    baseline = board.baseline
+    pictured = _pictured(baseline)
+    paired = None
+    if baseline and run.record.provenance.baseline_images and not run.cell.is_baseline:
+        theirs = baseline.runs[0].record.provenance.baseline_images
+        paired = theirs is None or theirs == run.record.provenance.baseline_images
+    return {
+        "row": row,
+        "run": run,
+        "record": run.record,
+        "siblings": tuple(other for other in row.runs if other is not run),
+        "command": command(run),
+        "limits": claimed(run.cell.bits),
+        "reference_run": pictured[0] if pictured and not run.cell.is_baseline else None,
+        "tile": tile(run),
+        "paired": paired,
+        "method_reference": names.method_reference(run.cell.adapter, run.cell.method),
+        "run_path": run_path,
+        "image_path": image_path,
+        "json_path": json_path,
+    }

@@ -1,0 +1,15 @@
+// "Copy" puts the command that stands beside it on the clipboard.
+"use strict";
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const code = button.parentElement.querySelector("[data-copy-text]");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code); // no clipboard here: leave it selected
+      button.textContent = "Selected";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+}

@@ -1,0 +1,105 @@
+// Sorting, filters and the address of a board. The table is complete without this script.
+"use strict";
+for (const board of document.querySelectorAll("[data-board]")) {
+  const body = board.querySelector("tbody");
+  const rows = [...body.querySelectorAll("tr[id]")];
+  const nothing = body.querySelector(".nothing");
+  const heads = [...board.querySelectorAll("thead th")];
+  const chips = [...board.querySelectorAll("[data-facet]")];
+  const search = board.querySelector("[data-search]");
+  const reset = board.querySelector("[data-reset]");
+  const status = board.querySelector("[data-count]");
+  const initial = heads.find((head) => head.hasAttribute("aria-sort"));
+  const bitsOrder = (text) => { const [w, a] = text.slice(1).split("A"); return Number(w) * 100 + Number(a); };
+  const firstDirection = (head) =>
+    head.dataset.kind === "bits" || (head.dataset.kind === "number" && head.dataset.better === "more") ? "descending" : "ascending";
+
+  function value(row, head) {
+    const text = row.cells[heads.indexOf(head)].dataset.v;
+    if (text === undefined) return null;
+    if (head.dataset.kind === "number") return Number(text);
+    return head.dataset.kind === "bits" ? bitsOrder(text) : text.toLowerCase();
+  }
+  function sort(head, direction) {
+    const sign = direction === "ascending" ? 1 : -1;
+    for (const other of heads) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", direction);
+    const keyed = rows.map((row, place) => ({ row, place, value: value(row, head), base: row.classList.contains("base") }));
+    keyed.sort((a, b) => {
+      if (a.base !== b.base) return a.base ? -1 : 1; // FP32 first, whatever the order
+      if ((a.value === null) !== (b.value === null)) return a.value === null ? 1 : -1; // missing last, both ways
+      if (a.value !== b.value) return (a.value < b.value ? -1 : 1) * sign;
+      return a.place - b.place;
+    });
+    body.append(...keyed.map((entry) => entry.row), nothing);
+  }
+  const pressed = (facet) => chips.filter((chip) => chip.dataset.facet === facet && chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.value);
+  function filter() {
+    const backends = pressed("backend"), bits = pressed("bits"), words = search.value.trim().toLowerCase();
+    let shown = 0, empty = 0;
+    for (const row of rows) {
+      const fits = (!backends.length || backends.includes(row.dataset.backend)) && (!bits.length || bits.includes(row.dataset.bits)) &&
+        (!words || row.cells[0].textContent.toLowerCase().includes(words));
+      row.hidden = !fits && !row.classList.contains("base");
+      if (row.hidden) continue;
+      shown += 1;
+      if (row.matches(".failed, .skipped")) empty += 1;
+    }
+    nothing.hidden = shown > rows.filter((row) => row.classList.contains("base")).length;
+    const all = shown === rows.length ? "" : ` of ${rows.length}`;
+    status.textContent = `${shown}${all} ${shown === 1 && !all ? "row" : "rows"}${empty ? `, ${empty} without a result` : ""}`;
+    reset.hidden = !(backends.length || bits.length || words);
+    return { backends, bits, words };
+  }
+  function remember({ backends, bits, words }) {
+    const address = new URLSearchParams();
+    if (backends.length) address.set("backend", backends.join(","));
+    if (bits.length) address.set("bits", bits.join(","));
+    if (words) address.set("q", words);
+    const sorted = heads.find((head) => head.hasAttribute("aria-sort"));
+    const falling = sorted && sorted.getAttribute("aria-sort") === "descending";
+    if (sorted && !(sorted === initial && sorted.getAttribute("aria-sort") === firstDirection(sorted))) {
+      address.set("sort", (falling ? "-" : "") + sorted.dataset.key);
+    }
+    const text = address.toString().replaceAll("%2C", ",");
+    try { history.replaceState(null, "", (text ? `?${text}` : location.pathname) + location.hash); } catch { /* not from here */ }
+  }
+  function restore() {
+    const address = new URLSearchParams(location.search);
+    for (const chip of chips) {
+      chip.setAttribute("aria-pressed", String((address.get(chip.dataset.facet) || "").split(",").includes(chip.dataset.value)));
+    }
+    search.value = address.get("q") || "";
+    const key = address.get("sort") || "";
+    const head = heads.find((other) => other.dataset.key === key.replace(/^-/, ""));
+    if (head) sort(head, key.startsWith("-") ? "descending" : "ascending");
+    filter();
+  }
+
+  for (const head of heads) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const now = head.getAttribute("aria-sort");
+      sort(head, now ? (now === "ascending" ? "descending" : "ascending") : firstDirection(head));
+      remember(filter());
+    });
+  }
+  for (const chip of chips) {
+    chip.addEventListener("click", () => {
+      chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
+      remember(filter());
+    });
+  }
+  search.addEventListener("input", () => remember(filter()));
+  reset.addEventListener("click", () => {
+    for (const chip of chips) chip.setAttribute("aria-pressed", "false");
+    search.value = "";
+    remember(filter());
+    search.focus();
+  });
+  restore();
+}
