@@ -36,13 +36,14 @@ def main(threads: int) -> None:
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
 def classifier(network: str, data: Path, source: str, cache: Path, out: Path, weights: Path | None) -> None:
     """Train one of the CIFAR-10 classifiers."""
-    from ganqbench.train.classifier import CONFIGS, publish, train_classifier
+    from ganqbench.train.classifier import CONFIGS, train_classifier
     from ganqbench.train.data import load_cifar10
+    from ganqbench.train.publish import publish_classifier
 
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
-    trained = train_classifier(CONFIGS[network], cifar, out)
+    train_classifier(CONFIGS[network], cifar, out)
     target = weights or out / f"{network}.safetensors"
-    publish(trained, CONFIGS[network], cifar, out, target)
+    publish_classifier(network, cifar, out, target)
     click.echo(f"wrote {target}")
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ganqbench.train.augment import alternating_flip, degrade, random_crop
-from ganqbench.train.checkpoint import append_log, export_weights, load_state, save_state
+from ganqbench.train.checkpoint import append_log, load_state, save_state
 from ganqbench.train.data import Cifar10, ImageSet
 from ganqbench.zoo.classifier import Classifier, WhitenedNet, build_classifier
 
@@ -23,8 +23,9 @@ from ganqbench.zoo.classifier import Classifier, WhitenedNet, build_classifier
 class ClassifierConfig:
     """What one network's training consists of.
 
-    Learning rates are for the mean loss; ``noise`` is in [-1, 1] units; the first
-    ``small_epochs`` see images of ``small_size`` pixels, which cost half as much.
+    Learning rates are for the mean loss: up over ``warmup_epochs``, level, then down over the last
+    ``decay_epochs`` (a run of another length shares its past with this one). ``noise`` is in [-1, 1]
+    units. The first ``small_epochs`` see images of ``small_size`` pixels, which cost half as much.
     """
 
     network: str
@@ -34,7 +35,8 @@ class ClassifierConfig:
     learning_rate: float = 0.25
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    warmup: float = 0.2
+    warmup_epochs: float = 2.4
+    decay_epochs: float = 5.0
     label_smoothing: float = 0.1
     crop_padding: int = 3
     noise: float = 0.0
@@ -45,7 +47,15 @@ class ClassifierConfig:
 
 
 CONFIGS: Mapping[str, ClassifierConfig] = {
-    "teacher": ClassifierConfig("teacher", seed=101, epochs=8, label_smoothing=0.2, crop_padding=2),
+    "teacher": ClassifierConfig(
+        "teacher",
+        seed=101,
+        epochs=8,
+        label_smoothing=0.2,
+        crop_padding=2,
+        warmup_epochs=1.6,
+        decay_epochs=6.4,
+    ),
     "metric": ClassifierConfig(
         "metric",
         seed=202,
@@ -119,7 +129,7 @@ def train_classifier(
         ]
         loss = _loss(network, _batch(config, pixels, picked, epoch, rng), labels[picked], config)
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step / total, config.warmup)
+            group["lr"] = config.learning_rate * _schedule(step / per_epoch, config)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -159,11 +169,11 @@ def _loss(network: nn.Module, images: Tensor, labels: Tensor, config: Classifier
     return F.cross_entropy(network(images), labels, label_smoothing=config.label_smoothing)
 
 
-def _schedule(progress: float, warmup: float) -> float:
-    """Linear up over the first ``warmup`` of the run, then linear down to almost nothing."""
-    if progress < warmup:
-        return 0.1 + 0.9 * progress / warmup
-    return max(0.002, (1 - progress) / (1 - warmup))
+def _schedule(epoch: float, config: ClassifierConfig) -> float:
+    """Share of the full learning rate at a (fractional) epoch."""
+    if epoch < config.warmup_epochs:
+        return 0.1 + 0.9 * epoch / config.warmup_epochs
+    return min(1.0, max(0.002, (config.epochs - epoch) / config.decay_epochs))
 
 
 @torch.inference_mode()
@@ -179,23 +189,3 @@ def accuracy(network: Classifier, images: ImageSet, flip: bool = False, batch: i
         labels = torch.from_numpy(images.labels[start : start + batch])
         right += int((scores.argmax(1) == labels).sum())
     return right / len(images)
-
-
-def publish(network: Classifier, config: ClassifierConfig, data: Cifar10, out: Path, path: Path) -> None:
-    """Measures the finished network and writes its weights with what was measured."""
-    state = load_state(out / "checkpoint.pt")
-    export_weights(
-        path,
-        {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")},
-        {
-            "network": config.network,
-            "config": asdict(config),
-            "data_source": data.test.source,
-            "data_fingerprint": data.fingerprint,
-            "steps": state["step"],
-            "cpu_hours": round(state["cpu_seconds"] / 3600, 3),
-            "feature_dim": network.feature_dim,
-            "test_accuracy": accuracy(network, data.test),
-            "test_accuracy_flip_averaged": accuracy(network, data.test, flip=True),
-        },
-    )

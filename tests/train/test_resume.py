@@ -29,7 +29,7 @@ def _same(a: State, b: State) -> bool:
 
 @pytest.mark.parametrize("name", ["teacher", "metric", "third"])
 def test_classifier(name: str, tiny: Cifar10, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(classifier.CONFIGS[name], epochs=2, batch=16, small_epochs=1)
+    config = replace(classifier.CONFIGS[name], epochs=2, batch=16, small_epochs=1, warmup_epochs=1)
     whole = classifier.train_classifier(config, tiny, tmp_path / "whole").state_dict()
 
     loss, calls = classifier._loss, 0

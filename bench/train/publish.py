@@ -1,0 +1,34 @@
+"""Finished classifiers as weight files that say how they were made and what they measure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from ganqbench.train.checkpoint import export_weights, load_state
+from ganqbench.train.classifier import CONFIGS, accuracy
+from ganqbench.train.data import Cifar10
+from ganqbench.train.sensitivity import sensitivity
+from ganqbench.zoo.classifier import build_classifier
+
+
+def publish_classifier(name: str, data: Cifar10, out: Path, path: Path) -> None:
+    """Measures the network of ``out/checkpoint.pt`` and writes its weights to ``path``."""
+    state = load_state(out / "checkpoint.pt")
+    network = build_classifier(name).eval()
+    network.load_state_dict(state["network"])
+    metadata: dict[str, object] = {
+        "network": name,
+        "config": asdict(CONFIGS[name]),
+        "data_source": data.test.source,
+        "data_fingerprint": data.fingerprint,
+        "steps": state["step"],
+        "cpu_hours": round(state["cpu_seconds"] / 3600, 3),
+        "feature_dim": network.feature_dim,
+        "test_accuracy": accuracy(network, data.test),
+        "test_accuracy_flip_averaged": accuracy(network, data.test, flip=True),
+    }
+    if name != "teacher":  # the two that judge
+        metadata["sensitivity"] = sensitivity(network, data)
+    weights = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
+    export_weights(path, weights, metadata)
