@@ -1,0 +1,161 @@
+"""The audit: what really reaches every convolution, linear and matrix product.
+
+`audit(module, inputs, reference=fp32)` runs both, watching tensor operations below the
+module level, and judges the operands themselves. It asks the module for nothing and knows
+no toolkit's classes.
+
+Rules
+-----
+1. *Grid.* Both operands of a product lie on one affine grid of at most 2^b levels, every
+   value a whole number of steps within float32 rounding (`grid`). Weights per output
+   channel, activations per tensor or else per sample; an operand that the input can change
+   is an activation, whatever it is called (`operands`, `ledger`).
+2. *Denominator.* The reference's MACs, matched by shape and order (`matching`). Missing
+   sites count 0; full-precision products beyond the reference's enlarge the denominator.
+3. *Reach.* A product whose result never reaches the images is not counted.
+4. *Nothing from outside.* Values that no watched operation produced must not change with the
+   input (one value per sample, such as a dynamic scale, may); bytes must not change between
+   operations; the images come out of a watched operation; operations whose operands can't be
+   read (custom kernels, FFT, recurrent layers) are refused unless the reference uses them too.
+5. *No work in disguise.* Values touched by elementwise operations beyond `WORK_FACTOR` times
+   the reference's plus `WORK_PER_OPERAND` per operand value count as full-precision MACs.
+6. *Silence.* With every product's result set to zero, two different inputs must give images
+   that differ as the silenced reference's do (mostly: not at all). What still follows the
+   input was computed somewhere else.
+7. *Same when unwatched.* The module gives the same images with and without interception.
+
+A breach of 4, 6 or 7 is a *violation*: coverage is 0.
+
+Not covered
+-----------
+- A module that tells the audit's inputs from the evaluator's. Audit on items that are
+  evaluated, and compare `AuditReport.images` with the evaluator's images of those items.
+- Values carried through Python numbers (`tensor.item()`) a few at a time.
+- Elementwise work below the allowance of rule 5, started behind the first product (from the
+  input itself rule 6 sees it). It matters only where a site does few MACs per value.
+- Products that run but hardly matter (scaled by a tiny factor) beside nothing else: a pruned
+  site looks quantized. Its images are measured as they are.
+- Code in the same process that rewrites torch or this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from ganqbench.audit.evidence import breaches, hidden_work, other_inputs
+from ganqbench.audit.intercept import Observation, Run, Weights, images_of, seeded, watch
+from ganqbench.audit.matching import Pair, match, site_names
+from ganqbench.audit.operands import UNREADABLE
+from ganqbench.audit.packing import packed_bytes
+from ganqbench.audit.report import AuditReport, Match, Op
+from ganqbench.zoo.generator import Inputs
+
+__all__ = ["AuditReport", "Exempt", "Op", "audit"]
+
+Exempt = Iterable[str] | Callable[[Op], bool]
+"""Site names (shell patterns allowed), or a predicate on the reference's sites."""
+
+
+def audit(
+    module: nn.Module,
+    inputs: Inputs,
+    reference: nn.Module,
+    exempt: Exempt = (),
+    declared: Iterable[str] = (),
+    second: Inputs | None = None,
+) -> AuditReport:
+    """Measure at which widths a quantized generator really computes.
+
+    `inputs` are a batch for `module(*inputs)` and `reference(*inputs)`, which both return
+    images of one shape; `reference` is the full-precision generator, `module` may share
+    nothing with it. `second` is another batch of the same shapes; without it one is made by
+    negating the floating-point inputs. `exempt` names reference sites that the zoo entry
+    leaves out (FIR filters, demodulation), `declared` modules that the method leaves at
+    another width (`Method.exempt`); they are marked, and cover what they measure.
+
+    Both modules should be in eval mode on the device of the inputs; they are run several
+    times and not changed. Raises TypeError unless both return one tensor, ValueError when
+    `inputs` is empty or the shapes of their images differ.
+    """
+    if not inputs:
+        raise ValueError("the audit needs at least one input to see what follows from it")
+    other = other_inputs(inputs) if second is None else second
+    with torch.no_grad(), seeded():
+        images = images_of(module(*(value.clone() for value in inputs))).detach().clone()
+    plan = watch(reference, inputs)
+    if plan.images.shape != images.shape:
+        raise ValueError(
+            f"the module's images are {tuple(images.shape)}, the reference's {tuple(plan.images.shape)}"
+        )
+    weights: Weights = {}
+    first = watch(module, inputs, inspect=True, weights=weights)
+    again = watch(module, other, inspect=True, weights=weights)
+    silent = [
+        watch(one, batch, silence=True).images for one in (module, reference) for batch in (inputs, other)
+    ]
+    merged = _merge(first, again)
+    pairs = match(plan, merged)
+    return AuditReport(
+        ops=_ops(plan, merged, pairs, exempt, tuple(declared)),
+        packed_bytes=packed_bytes(reference, plan, merged, pairs),
+        hidden_work=hidden_work(plan, first),
+        batch=len(inputs[0]),
+        violations=breaches(images, plan, first, again, silent),
+        images=images,
+    )
+
+
+def _merge(first: Run, again: Run) -> Run:
+    """The first run with every operand judged by its worse showing of the two."""
+    if len(first.observations) != len(again.observations):
+        return first  # a violation, so nothing is covered anyway
+    observations = [
+        replace(
+            one,
+            activation=one.activation.worse(other.activation),
+            weight=one.weight.worse(other.weight) if one.kind == "matmul" else one.weight,
+        )
+        for one, other in zip(first.observations, again.observations, strict=True)
+    ]
+    return replace(first, observations=observations, reached=first.reached & again.reached)
+
+
+def _ops(plan: Run, run: Run, pairs: list[Pair], exempt: Exempt, declared: tuple[str, ...]) -> tuple[Op, ...]:
+    """Rows of the report: the reference's sites in order, then the extra products."""
+    names, extra_names = site_names(plan.observations), site_names(run.observations)
+    ops = []
+    for site, product in pairs:
+        seen = None if product is None else run.observations[product]
+        if site is not None:
+            planned = plan.observations[site]
+            op = _op(names[site], "site" if seen else "missing", planned, seen)
+            chosen = (
+                exempt(op) if callable(exempt) else any(fnmatchcase(op.site, pattern) for pattern in exempt)
+            )
+            held = any(planned.path == name or planned.path.startswith(f"{name}.") for name in declared)
+            ops.append(replace(op, exempt=chosen, declared=held and not chosen))
+        elif seen is not None and product is not None:
+            ops.append(_op(extra_names[product], "extra", seen, seen))
+    return tuple(ops)
+
+
+def _op(name: str, found: Match, planned: Observation, seen: Observation | None) -> Op:
+    weight, activation = (seen.weight, seen.activation) if seen else (UNREADABLE, UNREADABLE)
+    return Op(
+        site=name,
+        kind=planned.kind,
+        match=found,
+        macs=planned.macs,
+        weight_levels=weight.levels,
+        activation_levels=activation.levels,
+        weight_granularity=weight.granularity,
+        activation_granularity=activation.granularity,
+        static=activation.static,
+        weights=planned.weight_count if planned.has_weight else 0,
+        scale_groups=weight.groups,
+    )

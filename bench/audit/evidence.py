@@ -1,0 +1,76 @@
+"""Signs that something was computed where the audit does not look."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganqbench.audit.intercept import Run
+from ganqbench.zoo.generator import Inputs
+
+WORK_FACTOR = 4
+WORK_PER_OPERAND = 48
+"""Elementwise allowance per activation value fed to a product; fake-quantizing takes up to ~20."""
+LEAK = 0.25
+"""How far the silenced images' difference may be from the silenced reference's, relative to it.
+
+Only where the reference has a path around all its products (a skip from input to image);
+the module may quantize what takes that path."""
+UNWATCHED = 1e-4
+"""Root mean square difference that interception may make; kernels may round differently."""
+
+
+def other_inputs(inputs: Inputs) -> Inputs:
+    """A different batch of the same shapes and range: floats negated, or else integers changed."""
+    if any(value.is_floating_point() for value in inputs):
+        return tuple(-value if value.is_floating_point() else value for value in inputs)
+    return tuple(value.max() - value + value.min() for value in inputs)
+
+
+def hidden_work(reference: Run, module: Run) -> int:
+    """Values touched by elementwise operations on activations, beyond the allowance.
+
+    A convolution done by multiplying and adding arrays touches each of its MACs at least once.
+    """
+    return max(0, module.work - WORK_FACTOR * reference.work - WORK_PER_OPERAND * module.operands)
+
+
+def breaches(images: Tensor, reference: Run, first: Run, again: Run, silent: list[Tensor]) -> tuple[str, ...]:
+    """Every violation, as a sentence. `images` are the unwatched ones; `silent` those with all
+    products silenced: module and reference, each for both inputs."""
+    found = []
+    if not first.seen:
+        found.append("The images did not come out of any tensor operation that the input reaches.")
+    if _rms(images - first.images) > UNWATCHED:
+        found.append("The module gives other images when its operations are watched.")
+    if [one.signature for one in first.observations] != [one.signature for one in again.observations]:
+        found.append("The module runs different products for different inputs.")
+    batch = len(images)
+    foreign = max((size for key, size in again.leaves.items() if key not in first.leaves), default=0)
+    if foreign > batch:
+        found.append(f"{foreign} values that change with the input came from outside the tensor operations.")
+    if first.tampered | again.tampered:
+        names = ", ".join(sorted(first.tampered | again.tampered))
+        found.append(f"Values were changed outside the tensor operations before they reached {names}.")
+    opaque = first.opaque - reference.opaque
+    if opaque:
+        found.append(f"Operations whose operands can't be read: {', '.join(sorted(opaque))}.")
+    if _leaks(images, *silent):
+        found.append(
+            "With all products silenced the images still follow the input: something else computes them."
+        )
+    return tuple(found)
+
+
+def _leaks(
+    images: Tensor, module: Tensor, module_other: Tensor, reference: Tensor, reference_other: Tensor
+) -> bool:
+    """Whether the silenced module still tells two inputs apart, other than the reference does."""
+    moved = torch.nan_to_num(module - module_other)
+    allowed = torch.nan_to_num(reference - reference_other)
+    floor = 1e-6 * float(images.abs().max())
+    return _rms(moved - allowed) > max(floor, LEAK * _rms(allowed))
+
+
+def _rms(difference: Tensor) -> float:
+    return float(difference.double().square().mean().sqrt())

@@ -1,0 +1,172 @@
+"""Find the coarsest affine grid that a set of values lies on.
+
+Values that came out of a quantizer are `offset + step * k` with whole numbers `k`, up to
+float32 rounding. Both extremes are grid points, so with R their distance the step can only
+be R / D for a whole number D, and a grid of at most 2^16 levels leaves 65,535 candidates.
+Trying all of them is complete (no step is missed when the smallest gap is several steps,
+when most levels are unused, or when rounding blurs the gaps) and costs little, since a few
+values refute almost every candidate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_LEVELS = 2**16
+ROUNDING = 2.0**-22
+"""Largest error of a value relative to the largest magnitude of its group.
+
+`(q - z) * s` is rounded once (2^-24), `q * s - z * s` three times with intermediates of up
+to twice the largest magnitude (2^-22)."""
+ACCIDENT = 1e-3
+"""A fit counts as evidence below this expected number of accidental fits."""
+_LADDER = (16, 256, MAX_LEVELS)
+_PROBES = 48
+_ROUNDS = 32  # each round at least halves the step, and 2^16 levels allow 16 halvings
+_RESOLUTION = 0.25  # a tolerance above this share of a step fits anything
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An affine grid `offset + step * k`, k = 0 .. levels - 1, through a set of values.
+
+    `distinct` counts the different values, `elements` the elements that count as independent
+    evidence (see `log_accident`), `tolerance` is the distance allowed between value and grid.
+    """
+
+    step: float
+    offset: float
+    levels: int
+    distinct: int
+    elements: int
+    tolerance: float
+
+    def log_accident(self, levels: int) -> float:
+        """Log of the expected number of grids of at most `levels` levels that n random reals fit.
+
+        The extremes always fit; each of the other n - 2 values falls on a grid of D steps with
+        probability 2 * tolerance * D / R. The sum over D is bounded by `levels` times its largest
+        term. Two distinct values are always a grid of two levels, so there n counts repetitions
+        (of nonzero values: zeros are what ReLU and pruning leave in full precision too).
+        """
+        n = self.distinct if self.distinct > 2 else self.elements
+        if n <= 2 or levels < 2:
+            return 0.0
+        width = self.step * max(self.levels - 1, 1)
+        hit = 2 * self.tolerance * (levels - 1) / width if width > 0 else 2 * ROUNDING * levels
+        return min(0.0, (n - 2) * math.log(hit) + math.log(levels - 1)) if hit < 1 else 0.0
+
+    def holds(self, values: Values) -> bool:
+        """Whether other values lie on the same grid (extended in both directions)."""
+        if not values.size:
+            return True
+        return not _off(values, self.step, self.offset, self.tolerance).any()
+
+
+def find_grid(
+    values: NDArray[np.floating] | NDArray[np.integer], max_levels: int = MAX_LEVELS
+) -> Grid | None:
+    """Coarsest affine grid of at most `max_levels` (<= 65,536) levels through all values (any shape).
+
+    Returns None when there is none, or when a value is not finite. Whether the fit means
+    anything for so few values is for `Grid.log_accident` to say.
+    """
+    if max_levels > MAX_LEVELS:
+        raise ValueError(f"at most {MAX_LEVELS} levels can be told apart in float32, not {max_levels}")
+    flat = np.asarray(values, dtype=np.float64).ravel()
+    if not flat.size or not np.isfinite(flat).all():
+        return None
+    points = np.unique(flat)
+    nonzero = int(np.count_nonzero(flat))
+    elements = nonzero + (nonzero < flat.size)
+    return _fit(points, elements, max_levels)
+
+
+def find_grid_large(values: Values, max_levels: int = MAX_LEVELS, sample: int = 8192) -> Grid | None:
+    """`find_grid` for many values: fits a strided sample, then verifies every value.
+
+    Any subset of a grid lies on that grid, so a sample without a grid settles the matter.
+    Values off the sample's grid (which used only every second level, say) join the sample.
+    """
+    flat = values.ravel()
+    if flat.size <= 2 * sample:
+        return find_grid(flat, max_levels)
+    low, high = float(flat.min()), float(flat.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    # An odd stride does not run in step with rows whose length is a power of two.
+    points = np.unique(np.append(flat[:: (flat.size // sample) | 1], (low, high)))
+    nonzero = int(np.count_nonzero(flat))
+    elements = nonzero + (nonzero < flat.size)
+    for _ in range(_ROUNDS):
+        grid = _fit(points, elements, max_levels)
+        if grid is None:
+            return None
+        off = flat[_off(flat, grid.step, grid.offset, grid.tolerance)]
+        if not off.size:
+            return grid
+        points = np.unique(np.append(points, off[:: max(1, off.size // sample)]))
+    return None
+
+
+def _fit(points: Values, elements: int, max_levels: int) -> Grid | None:
+    """Fit sorted distinct values."""
+    low, high = float(points[0]), float(points[-1])
+    span, magnitude = high - low, max(abs(low), abs(high))
+    # A value and the two extremes may each be off by the rounding error.
+    tolerance = 2 * ROUNDING * magnitude
+    if span <= tolerance / _RESOLUTION:
+        return Grid(0.0, low, 1, 1, elements, max(tolerance, span))
+    unit = (points - low) / span
+    blur = tolerance / span
+    probes = unit[np.linspace(0, unit.size - 1, min(unit.size, _PROBES)).astype(np.int64)][1:-1]
+    start = 1
+    for rung in _LADDER:
+        stop = min(rung, max_levels, int(_RESOLUTION / blur) + 1)
+        if stop > start:
+            found = _search(unit, probes, blur, start, stop)
+            if found is not None:
+                return _refine(points, unit, found, elements, tolerance)
+            start = stop
+    return None
+
+
+def _search(unit: Values, probes: Values, blur: float, start: int, stop: int) -> int | None:
+    """Smallest number of steps in [start, stop) that puts every value on the grid."""
+    steps = np.arange(start, stop, dtype=np.float64)
+    for chunk in range(0, probes.size, 4):  # most candidates fall at the first few values
+        scaled = steps[:, None] * probes[None, chunk : chunk + 4]
+        steps = steps[(np.abs(scaled - np.rint(scaled)) <= blur * steps[:, None]).all(axis=1)]
+        if not steps.size:
+            return None
+    for count in steps:
+        scaled = unit * count
+        if (np.abs(scaled - np.rint(scaled)) <= blur * count).all():
+            return int(count)
+    return None
+
+
+def _refine(points: Values, unit: Values, count: int, elements: int, tolerance: float) -> Grid:
+    """Least-squares step and offset; the extremes alone carry their own rounding errors."""
+    index = np.rint(unit * count)
+    centre, mean = index - index.mean(), points.mean()
+    step = float((centre * (points - mean)).sum() / np.square(centre).sum())
+    offset = float(mean - step * index.mean())
+    return Grid(step, offset, count + 1, points.size, elements, tolerance)
+
+
+def _off(values: Values, step: float, offset: float, tolerance: float) -> NDArray[np.bool_]:
+    """Which values are further than the tolerance from the grid."""
+    if step == 0.0:
+        return np.asarray(np.abs(values - offset) > tolerance)
+    scaled = values - offset
+    scaled /= step
+    scaled -= np.rint(scaled)
+    np.abs(scaled, out=scaled)
+    return np.asarray(scaled > tolerance / step)

@@ -1,0 +1,133 @@
+"""Judge one operand of a product: on how many levels do its values lie, and per what?
+
+Weights are judged per output channel (one scale and zero point for each; a per-tensor grid
+passes as the special case). A scale per *input* channel does not: the products of one output
+could not be summed as integers. Activations are judged per tensor, else per sample.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganqbench.audit.grid import ACCIDENT, Grid, Values, find_grid, find_grid_large
+
+Granularity = Literal["tensor", "channel", "sample"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an operand's values turned out to be.
+
+    `levels` is the largest number of levels of any scale group, None where there is no grid
+    (or too few values to believe in one); `groups` counts the groups with a scale of their own.
+    `grid` is the common grid of a per-tensor operand. `count` is the number of values.
+    `static`: one grid served every input judged (true as long as only one was).
+    """
+
+    levels: int | None
+    granularity: Granularity | None
+    groups: int
+    count: int
+    grid: Grid | None = None
+    static: bool = True
+
+    def worse(self, other: Judgement) -> Judgement:
+        """What can be said of an activation that was judged for two inputs."""
+        if self.levels is None or other.levels is None:
+            return Judgement(None, None, 0, self.count, static=False)
+        static = self.grid is not None and other.grid is not None and _same(self.grid, other.grid)
+        top = max((self, other), key=lambda one: (one.granularity == "sample", one.levels))
+        return replace(top, levels=max(self.levels, other.levels), static=static)
+
+
+UNREADABLE = Judgement(None, None, 0, 0)
+"""An operand that was not or can't be looked at: it counts as full precision."""
+
+
+def bit_width(levels: int | None) -> int:
+    """Bits that number the levels: at least 1, and 32 where there is no grid."""
+    return 32 if levels is None else max(1, math.ceil(math.log2(levels)))
+
+
+def judge_weight(weight: Values) -> Judgement:
+    """Judge a weight given as [output channels, values per channel]."""
+    count = weight.size
+    whole = find_grid_large(weight)
+    grids = []
+    for channel in weight:
+        grid = find_grid(channel)
+        if grid is None:
+            break
+        grids.append(grid)
+    per_channel = grids if len(grids) == len(weight) and _believable(grids, weight) else None
+    # One grid for all of them is the simpler finding, unless it takes more bits.
+    if whole is not None and _believable([whole], weight):
+        width = bit_width(whole.levels)
+        if per_channel is None or width <= bit_width(max(grid.levels for grid in per_channel)):
+            return Judgement(whole.levels, "tensor", 1, count, whole)
+    if per_channel is None:
+        return Judgement(None, None, 0, count)
+    return Judgement(max(grid.levels for grid in per_channel), "channel", len(per_channel), count)
+
+
+def judge_activation(value: Tensor, *, by_sample: bool = True) -> Judgement:
+    """Judge an activation (any shape), per tensor or else per item of dimension 0.
+
+    Pass `by_sample=False` where dimension 0 is summed over, so that a scale for each item
+    could not be taken out of the product.
+    """
+    count = value.numel()
+    if not readable(value):
+        return Judgement(None, None, 0, count)
+    values = to_numpy(value)
+    whole = find_grid_large(values)
+    if whole is not None and _believable([whole], values):
+        return Judgement(whole.levels, "tensor", 1, count, whole)
+    if not by_sample or value.ndim < 2 or len(values) < 2:
+        return Judgement(None, None, 0, count)
+    grids = []
+    for sample in values:
+        grid = find_grid_large(sample)
+        if grid is None:
+            return Judgement(None, None, 0, count)
+        grids.append(grid)
+    if not _believable(grids, values):
+        return Judgement(None, None, 0, count)
+    return Judgement(max(grid.levels for grid in grids), "sample", len(grids), count)
+
+
+def readable(value: Tensor) -> bool:
+    """Whether the tensor is a plain array of real numbers."""
+    return not value.is_complex() and not value.is_quantized and value.layout == torch.strided
+
+
+def to_numpy(value: Tensor) -> Values:
+    """The tensor's values in float64, whose 53 bits hold every float32 and int32 exactly."""
+    return np.asarray(value.detach().cpu().double().contiguous().numpy(), dtype=np.float64)
+
+
+def _believable(grids: list[Grid], values: Values) -> bool:
+    """Whether random reals would hardly ever fit all these grids at the width they need.
+
+    Groups fit independently, so their expected numbers of accidents multiply: a group too
+    small to decide (factor 1) passes exactly when the operand's other groups settle it.
+    An operand of zeros needs no evidence, for it says nothing.
+    """
+    levels = 2 ** bit_width(max(grid.levels for grid in grids))
+    evidence = sum(grid.log_accident(levels) for grid in grids)
+    return evidence < math.log(ACCIDENT) or not values.any()
+
+
+def _same(one: Grid, other: Grid) -> bool:
+    """Whether two grids are parts of one: the finer holds the first and last steps of the coarser."""
+    if 0.0 in (one.step, other.step):
+        return True  # a constant
+    fine, coarse = sorted((one, other), key=lambda grid: grid.step)
+    last = coarse.offset + coarse.step * (coarse.levels - 1)
+    return fine.holds(np.array([coarse.offset, coarse.offset + coarse.step, last]))
