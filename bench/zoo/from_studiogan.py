@@ -48,7 +48,7 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> SAGAN:
     if kwargs.get("g_act_fn", "ReLU") != "ReLU":
         raise UserError(f"{ARCH} with activation {kwargs['g_act_fn']!r} is not built here.", "Use ReLU.")
     normed = any(key.endswith(".weight_orig") for key in state)
-    state = fold(state)
+    state = _linear_classes(fold(state))
     stages = _stages(state)
     widths = [shape(state, "linear0.weight", 2, ARCH)[0] // 16]
     attention: list[int] = []
@@ -112,6 +112,17 @@ def fold(state: State) -> dict[str, Tensor]:
         sigma = u.double() @ matrix.double() @ v.double()
         folded[base] = (weight.double() / sigma).float()
     return folded
+
+
+def _linear_classes(state: State) -> dict[str, Tensor]:
+    """Class gains and biases of earlier releases, embeddings there, as linear maps of one-hot classes."""
+    renamed = {}
+    for key, value in state.items():
+        if match := re.fullmatch(r"(blocks\.\d+\.0\.bn\d\.)embed([01])\.weight", key):
+            renamed[match[1] + ("gain.weight", "bias.weight")[int(match[2])]] = value.t()
+        else:
+            renamed[key] = value
+    return renamed
 
 
 def _stages(state: State) -> list[bool]:

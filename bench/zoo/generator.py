@@ -22,6 +22,13 @@ class Generator(nn.Module):
         """`n` seeded inputs; input i depends on `seed` and i alone, not on `n`."""
         raise TypeError(f"{type(self).__name__} translates images: take its inputs from the zoo entry")
 
+    def exempt_modules(self) -> frozenset[str]:
+        """Names of modules whose own products are no layers: fixed filters and demodulation.
+
+        Their children's products count as any other. No method can add to this set.
+        """
+        return frozenset()
+
 
 class InputSource(ABC):
     """A split of a GAN's inputs: item i is the same for every method, machine and batch size."""

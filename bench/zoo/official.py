@@ -22,7 +22,7 @@ _CONVERTERS = {
 ARCHITECTURES = tuple(_CONVERTERS)
 
 
-def from_official(arch: str, state_dict: Mapping[str, Tensor], /, **official_kwargs: Any) -> Generator:
+def from_official(arch: str, state_dict: Mapping[str, Tensor], **official_kwargs: Any) -> Generator:
     """The generator of an official checkpoint's state, in eval mode.
 
     `arch` is one of `ARCHITECTURES`; the keyword arguments are those of the official constructor.

@@ -302,6 +302,12 @@ class StyleGAN2(Generator):
             return (z,)
         return z, nn.functional.one_hot(labels, self.c_dim).float()
 
+    def exempt_modules(self) -> frozenset[str]:
+        """The modules that apply low-pass filters or compute demodulation factors."""
+        return frozenset(
+            name for name, module in self.named_modules() if isinstance(module, ModulatedConv | Block)
+        )
+
     def lr_scales(self) -> dict[str, float]:
         """What to scale each parameter's Adam step by, for the equalised rates of the papers.
 
