@@ -120,6 +120,11 @@ class Board:
             return tuple(present)
         return (self.lead, *(column for column in present if column != self.lead))
 
+    @property
+    def has_worst(self) -> bool:
+        """Whether the lead metric has a worst image, and so a column for it."""
+        return any(row[f"{self.lead.key}_worst"] is not None for row in self.rows)
+
     def best(self) -> dict[str, Row]:
         """Bit-width -> its best row, from the widest to the narrowest."""
         found: dict[str, Row] = {}

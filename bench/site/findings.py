@@ -40,7 +40,7 @@ def findings(board: Board) -> tuple[Sentence, ...]:
 
 def value_text(board: Board, row: Row) -> str:
     """A row's leading number with its unit: `41.32 dB`."""
-    unit = f"{fmt.NARROW}{board.lead.unit}" if board.lead.unit else ""
+    unit = f"{fmt.SPACE}{board.lead.unit}" if board.lead.unit else ""
     return f"{board.lead.text(row[board.lead.key])}{unit}"
 
 
@@ -58,17 +58,18 @@ def _best(board: Board) -> Iterator[Sentence]:
     for bits, row in board.best().items():
         interval = interval_text(board, row)
         worst = row[f"{board.lead.key}_worst"]
-        details = f" (95{fmt.NARROW}% interval {interval})" if interval else ""
+        details = f" (95{fmt.SPACE}% interval {interval})" if interval else ""
         if worst is not None:
-            details += f", worst image {board.lead.text(worst)}{fmt.NARROW}{board.lead.unit}"
+            details += f", worst image {board.lead.text(worst)}{fmt.SPACE}{board.lead.unit}"
         ties = _inside(board, row)
         if ties:
             details += f"; {fmt.plural(ties, 'other row')} inside that interval"
         yield (
+            Part("At "),
             Part(bits, strong=True),
-            Part(" is best with "),
+            Part(", "),
             _link(board, row),
-            Part(f": {board.lead.title} "),
+            Part(f" is best: {board.lead.title} "),
             Part(value_text(board, row), strong=True),
             Part(f"{details}."),
         )
@@ -93,7 +94,7 @@ def _price_of_bits(board: Board) -> Iterator[Sentence]:
         loss = change if board.lead.better == "less" else -change
         if loss <= 0:
             continue
-        unit = f"{fmt.NARROW}{board.lead.unit}" if board.lead.unit else f" {board.lead.title}"
+        unit = f"{fmt.SPACE}{board.lead.unit}" if board.lead.unit else f" {board.lead.title}"
         yield (
             Part("From "),
             Part(wide.bits, f"{board.path}#{wide.id}"),

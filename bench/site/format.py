@@ -8,7 +8,9 @@ import re
 MINUS = "\u2212"
 DASH = "\u2014"
 NARROW = "\u202f"
-"""Narrow no-break space: between thousands, and between a number and its unit."""
+"""Narrow no-break space, between thousands."""
+SPACE = "\u00a0"
+"""No-break space, between a number and its unit."""
 
 # Control characters are not allowed in HTML; bidirectional overrides would reorder their neighbours.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -49,8 +51,8 @@ def share(value: float | None) -> str:
     if value is None:
         return DASH
     if value >= 1:
-        return f"100{NARROW}%"
-    return f"{math.floor(value * 1000) / 10:.1f}{NARROW}%"
+        return f"100{SPACE}%"
+    return f"{math.floor(value * 1000) / 10:.1f}{SPACE}%"
 
 
 def size(count: float | None) -> str:
@@ -59,8 +61,8 @@ def size(count: float | None) -> str:
         return DASH
     for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= factor:
-            return f"{significant(count / factor)}{NARROW}{unit}"
-    return f"{count:.0f}{NARROW}bytes"
+            return f"{significant(count / factor)}{SPACE}{unit}"
+    return f"{count:.0f}{SPACE}bytes"
 
 
 def amount(count: float | None, unit: str) -> str:
@@ -69,8 +71,8 @@ def amount(count: float | None, unit: str) -> str:
         return DASH
     for factor, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= factor:
-            return f"{significant(count / factor)}{NARROW}{prefix}{unit}"
-    return f"{count:.0f}{NARROW}{unit}"
+            return f"{significant(count / factor)}{SPACE}{prefix}{unit}"
+    return f"{count:.0f}{SPACE}{unit}"
 
 
 def seconds(value: float | None) -> str:
@@ -78,10 +80,10 @@ def seconds(value: float | None) -> str:
     if value is None:
         return DASH
     if value < 99.5:
-        return f"{significant(value, 2)}{NARROW}s"
+        return f"{significant(value, 2)}{SPACE}s"
     if value < 5400:
-        return f"{number(value / 60, 1)}{NARROW}min"
-    return f"{number(value / 3600, 1)}{NARROW}h"
+        return f"{number(value / 60, 1)}{SPACE}min"
+    return f"{number(value / 3600, 1)}{SPACE}h"
 
 
 def plural(count: int, noun: str, several: str | None = None) -> str:

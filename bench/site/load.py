@@ -16,6 +16,7 @@ from ganqbench.records.store import (
     preview_path,
     record_files,
 )
+from ganqbench.records.validate import record_faults
 
 
 @dataclass(frozen=True)
@@ -53,50 +54,41 @@ class Loaded:
 
 
 def load(results: Path) -> Loaded:
-    """Read and check every record file below `results`."""
+    """Read every record file below `results` and judge it as `ganqbench validate` does."""
     runs: list[Run] = []
     faults: list[Fault] = []
     for path in record_files(results):
-        place = PurePosixPath(path.relative_to(results).as_posix())
         try:
-            body = _bytes(path)
-            record = parse(body, path)
+            runs.append(_run(path, results))
         except InvalidRecord as error:
-            faults.append(Fault(str(place), tuple(error.faults)))
-            continue
+            faults.append(Fault(path.relative_to(results).as_posix(), tuple(error.faults)))
         except OSError as error:
-            faults.append(Fault(str(place), (f"can't be read: {error.strerror}",)))
-            continue
-        # One cell, one file: a copy under another name would count a run twice.
-        if place != record.cell.path:
-            faults.append(Fault(str(place), (f"holds the cell that belongs at {record.cell.path}",)))
-            continue
-        image, trouble = _image(record, path)
-        if trouble:
-            faults.append(Fault(str(place.with_name(preview_path(path).name)), (trouble,)))
-        runs.append(Run(record, body, image))
+            reason = f"can't be read: {error.strerror or error}"
+            faults.append(Fault(path.relative_to(results).as_posix(), (reason,)))
     return Loaded(tuple(runs), tuple(faults))
 
 
-def _bytes(path: Path) -> bytes:
-    """A file's content, or as much of it as shows that it is too long for a record."""
+def _run(path: Path, results: Path) -> Run:
     with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+        body = file.read(MAX_BYTES + 1)
+    record = parse(body, path)
+    faults = list(record_faults(record, path))
+    # The same file deeper down would count a run twice.
+    if not faults and PurePosixPath(path.relative_to(results).as_posix()) != record.cell.path:
+        faults.append(f"holds the record of {record.cell}, which belongs at {record.cell.path}")
+    if faults:
+        raise InvalidRecord(path, faults)
+    return Run(record, body, _image(record, path))
 
 
-def _image(record: Record, path: Path) -> tuple[bytes | None, str | None]:
-    """The preview's bytes, or what is wrong with it; a record without one is fine."""
+def _image(record: Record, path: Path) -> bytes | None:
+    """The preview, as it is now: what was checked a moment ago may have been replaced since."""
     if record.preview is None:
-        return None, None
-    try:
-        size = preview_path(path).stat().st_size
-        if size > MAX_PREVIEW_BYTES:
-            return None, f"is {size} bytes long; images have at most {MAX_PREVIEW_BYTES}"
-        image = preview_path(path).read_bytes()
-    except OSError as error:
-        return None, f"can't be read: {error.strerror}"
+        return None
+    with preview_path(path).open("rb") as file:
+        image = file.read(MAX_PREVIEW_BYTES + 1)
     if sha256(image) != record.preview.sha256:
-        return None, "is not the image that its record names (another hash)"
+        raise InvalidRecord(path, ["its image is not the one that was recorded"])
     if image[:4] != b"RIFF" or image[8:12] != b"WEBP":
-        return None, "is not a WebP image"
-    return image, None
+        raise InvalidRecord(path, ["its image is not WebP"])
+    return image

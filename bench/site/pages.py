@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from ganqbench.adapter import claimed
 from ganqbench.records.schema import MIN_COVERAGE
 from ganqbench.site import names
 from ganqbench.site.board import Board, Row, bits_order
@@ -79,7 +78,10 @@ def _beside(run: Run, suffix: str) -> str:
 
 
 def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
-    return {"findings": {gan: findings(boards[0]) for gan, boards in by_gan.items()}}
+    return {
+        "findings": {gan: findings(boards[0]) for gan, boards in by_gan.items()},
+        "pictures": {gan: _comparison(boards[0]) for gan, boards in by_gan.items()},
+    }
 
 
 def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
@@ -149,7 +151,6 @@ def _run(board: Board, row: Row, run: Run) -> dict[str, Any]:
         "record": run.record,
         "siblings": tuple(other for other in row.runs if other is not run),
         "command": command(run),
-        "limits": claimed(run.cell.bits),
         "reference_run": pictured[0] if pictured and not run.cell.is_baseline else None,
         "tile": tile(run),
         "paired": paired,

@@ -66,14 +66,23 @@ def audit(bits: str, **more: Any) -> dict[str, Any]:
             "site": f"model.{index}",
             "kind": kind,
             "macs": 10**9,
-            "weight_levels": levels[0],
+            "match": "site",
+            "weight_levels": levels[1] if kind == "matmul" else levels[0],
             "activation_levels": levels[1],
-            "granularity": "channel",
+            "weight_granularity": "channel",
+            "activation_granularity": "tensor",
+            "static": True,
+            "weights": 10**6,
+            "scale_groups": 64,
+            "exempt": False,
+            "declared": False,
         }
         for index, kind in enumerate(("conv2d", "conv_transpose2d", "matmul"))
     ]
     return {
-        "coverage": 0.0 if bits == "FP32" else 1.0,
+        "coverage": 1.0,
+        "coverage_undeclared": 1.0,
+        "hidden_work": 0,
         "macs": 3 * 10**9,
         "bops": 3 * 10**9 * weights * activations,
         "bytes": 11_378_179 * weights // 8,
