@@ -59,7 +59,7 @@ class Row:
     @property
     def name(self) -> str:
         """The row in words."""
-        return self.title if self.is_baseline else f"{self.backend.label} {self.title}"
+        return self.title if self.is_baseline else f"{self.title}, {self.backend.label}"
 
     def __getitem__(self, key: str) -> float | None:
         """The row's value of a column of the rows table."""

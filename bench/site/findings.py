@@ -65,11 +65,11 @@ def _best(board: Board) -> Iterator[Sentence]:
         if ties:
             details += f"; {fmt.plural(ties, 'other row')} inside that interval"
         yield (
-            Part("At "),
+            Part("Best at "),
             Part(bits, strong=True),
-            Part(", "),
+            Part(": "),
             _link(board, row),
-            Part(f" is best: {board.lead.title} "),
+            Part(f", with a {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{details}."),
         )
@@ -119,7 +119,7 @@ def _quick(board: Board) -> Iterator[Sentence]:
         yield (
             Part(f"In a hurry at {bits}: "),
             _link(board, quick),
-            Part(f" reaches {value_text(board, quick)} after {fmt.seconds(saved)} of calibration, "),
+            Part(f", with {value_text(board, quick)} after {fmt.seconds(saved)} of calibration; "),
             Part(f"the best takes {fmt.seconds(spent)}."),
         )
 

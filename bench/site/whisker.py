@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-WIDTH = 112
+WIDTH = 104
 HEIGHT = 16
 _PAD = 7
 _LINEAR_BELOW = 0.1
