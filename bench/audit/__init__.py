@@ -40,9 +40,8 @@ Not covered
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 import torch
 from torch import nn
@@ -57,8 +56,8 @@ from ganqbench.zoo.generator import Inputs
 
 __all__ = ["AuditReport", "Exempt", "Op", "audit"]
 
-Exempt = Iterable[str] | Callable[[Op], bool]
-"""Site names (shell patterns allowed), or a predicate on the reference's sites."""
+Exempt = Collection[str] | Callable[[Op], bool]
+"""Names of reference sites, or of modules that run products themselves; or a predicate on sites."""
 
 
 def audit(
@@ -134,9 +133,8 @@ def _ops(plan: Run, run: Run, pairs: list[Pair], exempt: Exempt, declared: tuple
         if site is not None:
             planned = plan.observations[site]
             op = _op(names[site], "site" if seen else "missing", planned, seen)
-            chosen = (
-                exempt(op) if callable(exempt) else any(fnmatchcase(op.site, pattern) for pattern in exempt)
-            )
+            named = not {op.site, planned.path}.isdisjoint(() if callable(exempt) else exempt)
+            chosen = exempt(op) if callable(exempt) else named
             held = any(planned.path == name or planned.path.startswith(f"{name}.") for name in declared)
             ops.append(replace(op, exempt=chosen, declared=held and not chosen))
         elif seen is not None and product is not None:

@@ -193,7 +193,7 @@ class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
             result = self._product(func, name, args, kwargs, arguments)
         else:
             result = func(*args, **kwargs)
-        if name in ("mul", "mul_") and _is_zero(arguments.get("other")):
+        if name in ("mul", "mul_") and any(map(_is_zero, arguments.values())):
             sources = 0  # nothing gets through a multiplication by zero
         if name.endswith("_like") or name.startswith("new_"):
             varies, sources = False, 0  # takes the shape, not the values
@@ -274,4 +274,4 @@ def _silent(func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 def _is_zero(factor: object) -> bool:
     if isinstance(factor, Tensor):
         return factor.numel() == 1 and not factor.is_complex() and factor.item() == 0
-    return factor == 0
+    return isinstance(factor, int | float | complex) and factor == 0
