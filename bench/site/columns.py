@@ -21,6 +21,12 @@ class Column:
     text: Callable[[float | None], str]
     hint: str
     unit: str = ""
+    short: str = ""
+
+    @property
+    def address(self) -> str:
+        """What the column is called in a page's address."""
+        return self.short or self.key
 
 
 def _fixed(digits: int) -> Callable[[float | None], str]:
@@ -51,11 +57,18 @@ METRICS: tuple[Column, ...] = (
 )
 COST: tuple[Column, ...] = (
     Column(
-        "coverage_of_macs", "Audited", "more", fmt.share, "Share of MACs at the claimed width or below"
+        "coverage_of_macs",
+        "Audited",
+        "more",
+        fmt.share,
+        "Share of MACs at the claimed width or below",
+        short="audited",
     ),
-    Column("bytes", "Size", "less", _scaled(1e6), "Packed weights, scales and zero points", "MB"),
+    Column("bytes", "Size", "less", _scaled(1e6), "Packed weights, scales and zero points", "MB", "size"),
     Column("bops", "BOPs", "less", _scaled(1e12), "MACs times weight bits times activation bits", "T"),
-    Column("calibration_s", "Calib.", "less", _scaled(1, 2), "Time to calibrate and quantize", "s"),
+    Column(
+        "calibration_s", "Calib.", "less", _scaled(1, 2), "Time to calibrate and quantize", "s", "calibration"
+    ),
 )
 BY_KEY: Mapping[str, Column] = {column.key: column for column in (*METRICS, *COST)}
 

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+import site_factory as factory
+from site_reader import Reader, dead_links, read_site
+
+from ganqbench.site import build
+
+BOARD = Path("mini-v1", factory.GAN, "index.html")
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)> \" ' & </title></textarea>"
+    " \u202egnp.exe\u202c \0 \x1b[31m {{ 7*7 }} {% raw %} \u05e9\u05dc\u05d5\u05dd \U0001f600 " + "W" * 3000
+)
+
+
+def row_ids(page: Path) -> list[str]:
+    return re.findall(r'<tr id="([^"]+)"', page.read_text())
+
+
+def test_pages_are_well_formed_and_links_lead_somewhere(small: tuple[Path, Path]) -> None:
+    pages = read_site(small[1])
+    assert len(pages) == 3 + 1 + 9
+    assert [f"{place}: {fault}" for place, page in pages.items() for fault in page.faults] == []
+    assert dead_links(small[1], pages) == []
+
+
+def test_nothing_is_loaded_from_elsewhere(small: tuple[Path, Path]) -> None:
+    for path in small[1].rglob("*"):
+        if path.suffix in {".html", ".css", ".js"}:
+            assert not re.search(r"(https?:)?//[a-z0-9]", path.read_text().replace("// ", "")), path
+    sheets = " ".join(path.read_text() for path in (small[1] / "static").glob("*.css"))
+    for address in re.findall(r'url\("?([^")]+)', sheets):
+        assert (small[1] / "static" / address).is_file()
+
+
+def test_fp32_first_then_by_psnr_then_without_result(small: tuple[Path, Path]) -> None:
+    ids = row_ids(small[1] / BOARD)
+    assert ids[0] == "fp32.baseline.FP32"
+    assert ids[1:7] == [
+        "brevitas.ptq-mse.W8A8",
+        "pytorch_quantization.ptq-max.W8A8",
+        "torch_ao.ptq-minmax.W8A8",
+        "torch_ao.ptq-minmax.W4A8",
+        "pytorch_quantization.ptq-max.W4A8",
+        "brevitas.ptq-mse.W4A8",
+    ]
+    assert ids[7:] == ["torch_ao.ptq-histogram.W4A8", "brevitas.gptq.W4A4"]
+
+
+def test_by_fid_where_there_is_one(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    fid = {"identity": "inception", "n": 5000}
+    base = factory.document("fp32", "baseline", "FP32", metrics={"fid": factory.metric(3.0, 0.1, **fid)})
+    factory.put(results, base)
+    for method, value, psnr in (("worse", 9.0, 45.0), ("better", 2.9, 30.0)):
+        metrics = {"psnr": factory.metric(psnr, 0.1), "fid": factory.metric(value, 0.1, **fid)}
+        factory.put(results, factory.document("brevitas", method, metrics=metrics))
+    build(results, tmp_path / "site")
+    page = (tmp_path / "site" / BOARD).read_text()
+    assert row_ids(tmp_path / "site" / BOARD) == [
+        "fp32.baseline.FP32",
+        "brevitas.better.W8A8",
+        "brevitas.worse.W8A8",
+    ]
+    assert 'data-key="fid" data-kind="number" data-better="less"' in page
+    assert 'aria-sort="ascending"' in page
+    assert 'class="tick"' in page
+
+
+def test_columns_that_nobody_fills_are_left_out(small: tuple[Path, Path]) -> None:
+    page = (small[1] / BOARD).read_text()
+    assert re.findall(r'<th scope="col"[^>]*data-key="([^"]+)"', page) == [
+        *(
+            "method",
+            "backend",
+            "bits",
+            "psnr",
+            "worst",
+            "ssim",
+            "mae",
+            "audited",
+            "size",
+            "bops",
+            "calibration",
+        )
+    ]
+
+
+def test_seeds_of_a_row_stand_together(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    for seed, psnr in ((0, 40.0), (1, 42.0)):
+        factory.put(results, factory.document(seed=seed, psnr=psnr))
+    failed = factory.document(seed=2, status="failed", reason="out of memory")
+    factory.put(results, failed)
+    report = build(results, tmp_path / "site")
+    assert row_ids(tmp_path / "site" / BOARD) == ["brevitas.ptq-mse.W8A8"]
+    page = Reader(tmp_path / "site" / BOARD)
+    assert "2 of 3 seeds" in page.text
+    assert "41.00 ±1.40" in page.text
+    runs = [path for path in report.files if re.search(r"\.s\d\.html$", path)]
+    assert len(runs) == 3
+    assert "out of memory" in Reader(tmp_path / "site" / runs[2]).text
+
+
+def test_hostile_text_is_text(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    factory.small_board(results)
+    where = factory.provenance(
+        command=HOSTILE[:4000],
+        hardware={"cpu": HOSTILE[:200], "isa": [], "cores": 1, "threads": 1, "os": HOSTILE[:200]},
+        versions={HOSTILE[:150]: HOSTILE[:150]},
+        inputs={"final": HOSTILE[:200]},
+    )
+    audit = factory.audit("W8A8")
+    audit["ops"][0]["site"] = HOSTILE[:200]
+    metrics = {"psnr": factory.metric(50, 1, identity=HOSTILE[:200], note=HOSTILE)}
+    factory.put(results, factory.document("brevitas", "evil", audit=audit, provenance=where, metrics=metrics))
+    factory.put(
+        results,
+        factory.document("brevitas", "evil", "W4A8", status="failed", reason=HOSTILE, provenance=where),
+    )
+    (results / '<img src=x onerror="alert(3)">.json').write_text(f'{{"schema": "{"<b>" * 50}"}}')
+    build(results, tmp_path / "site")
+    pages = read_site(tmp_path / "site")
+    assert [f"{place}: {fault}" for place, page in pages.items() for fault in page.faults] == []
+    assert dead_links(tmp_path / "site", pages) == []
+    for place, page in pages.items():
+        source = (tmp_path / "site" / place).read_text()
+        assert page.tags.count("script") == 4, place
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", source), place
+    assert "<script>alert(1)</script>" in pages[BOARD].text
+    assert "{{ 7*7 }}" in pages[BOARD].text
+
+
+def test_a_run_page_has_what_it_takes_to_run_it_again(small: tuple[Path, Path]) -> None:
+    page = Reader(small[1] / BOARD.parent / "brevitas.ptq-mse.W8A8.s0.html")
+    names = f"--gan {factory.GAN} --adapter brevitas --method ptq-mse --bits W8A8 --seed 0"
+    assert f"ganqbench run --suite mini {names}" in page.text
+    for words in (
+        "40.60 to 41.40",
+        "conv_transpose2d",
+        "100\u00a0% of MACs",
+        "Invented CPU",
+        "quantize",
+        "avx2",
+    ):
+        assert words.replace("\u00a0", " ") in page.text.replace("\u00a0", " ")
+
+
+def test_findings_are_true_and_linked(small: tuple[Path, Path]) -> None:
+    page = Reader(small[1] / "index.html")
+    words = page.text.replace("\u00a0", " ")
+    assert "Best at W8A8" in words
+    assert "with a PSNR of 41.00 dB" in words
+    assert "the best method loses 10.00 dB; the packed model goes from 11.4 MB to 5.69 MB" in words
+    assert "2 rows have no result (1 failed, 1 skipped)" in words
+    assert ("a", "href", f"mini-v1/{factory.GAN}/index.html#brevitas.ptq-mse.W8A8") in page.addresses
+
+
+def test_the_comparison_works_without_javascript(small: tuple[Path, Path]) -> None:
+    page = Reader(small[1] / BOARD)
+    shown = [value for tag, name, value in page.addresses if tag == "img"]
+    assert shown[:2] == ["fp32.baseline.FP32.s0.webp", "torch_ao.ptq-minmax.W4A8.s0.webp"]
+    offered = [value for tag, name, value in page.addresses if name == "data-src"]
+    assert len(offered) == 6
+
+
+def test_tables_can_be_taken_away(small: tuple[Path, Path]) -> None:
+    rows = json.loads((small[1] / "data/rows.json").read_text())
+    with (small[1] / "data/rows.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(rows) == len(lines) == 9
+    best = next(row for row in rows if row["method"] == "ptq-mse" and row["bits"] == "W8A8")
+    assert best["psnr"] == 41.0
+    assert best["fid"] is None
+    assert json.loads((small[1] / "data/record.schema.json").read_text())["title"] == "Record"
+
+
+def test_a_reason_is_no_formula(tmp_path: Path) -> None:
+    reason = '=HYPERLINK("x")'
+    factory.put(tmp_path / "results", factory.document(status="failed", reason=reason))
+    build(tmp_path / "results", tmp_path / "site")
+    with (tmp_path / "site/data/runs.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["reason"] == f"'{reason}"
+
+
+@pytest.mark.parametrize("suffix", ["html", "css", "js"])
+def test_pages_are_light(small: tuple[Path, Path], suffix: str) -> None:
+    assert max(path.stat().st_size for path in small[1].rglob(f"*.{suffix}")) < 60_000
