@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Protocol(BaseModel):
-    """How one GAN is calibrated and evaluated. Counts are items of the zoo entry's splits."""
+    """How one GAN is calibrated and evaluated. Counts are items of the zoo entry's splits.
+
+    The audit takes the first two batches of the evaluation items, so `final` is at least twice `batch`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     resolution: Annotated[int, Field(ge=8, le=4096)]
     calibrate: Annotated[int, Field(ge=1)]
-    final: Annotated[int, Field(ge=2)]
-    batch: Annotated[int, Field(ge=1)]
-    audit: Annotated[int, Field(ge=2)] = 2
+    final: Annotated[int, Field(ge=4)]
+    batch: Annotated[int, Field(ge=2)]
     preview_bytes: Annotated[int, Field(ge=1000, le=160_000)]
+
+    @model_validator(mode="after")
+    def _two_batches(self) -> Protocol:
+        if self.final < 2 * self.batch:
+            raise ValueError("final must be at least twice batch")
+        return self

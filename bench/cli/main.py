@@ -48,7 +48,8 @@ def main() -> None:
     """Entry point: errors a user can act on end in two sentences and exit status 1."""
     debug = "--debug" in sys.argv[1:]
     try:
-        cli(standalone_mode=False)
+        # Outside standalone mode click returns the status that a command gave to `ctx.exit`.
+        sys.exit(cli(standalone_mode=False))
     except UserError as error:
         if debug:
             raise

@@ -23,6 +23,7 @@ import click
     show_default=True,
     help="Folder of the records.",
 )
+@click.option("--here", is_flag=True, help="Run again what another machine recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @click.pass_context
 def run(
@@ -35,18 +36,21 @@ def run(
     seeds: tuple[int, ...],
     jobs: int | None,
     results: Path,
+    here: bool,
     dry_run: bool,
 ) -> None:
     """Run a suite; cells whose records are current are not run again.
 
     Exit status 0: every cell is ok or skipped. 1: a cell failed, or the command is wrong.
     """
+    from ganqbench.harness.home import home
+    from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.plan import Filters, make_plan
     from ganqbench.suite import load_suite
 
     suite = load_suite(suite_name)
     cells = Filters(gans, adapters, methods, bits, seeds).select(suite)
-    plan = make_plan(suite, cells, results)
+    plan = make_plan(suite, cells, results, Ledger(home()).hashes() if here else None)
     skipped = sum(item.skip is not None for item in plan.todo)
     click.echo(
         f"{suite.name}-v{suite.version}: {len(plan.todo)} cells to run ({skipped} of them can't run here), "

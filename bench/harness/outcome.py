@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from ganqbench.audit import AuditReport
-from ganqbench.cell import Cell
+from ganqbench.cell import Bits
 from ganqbench.harness.phases import Phases
 from ganqbench.metrics.interval import Estimate
 
@@ -24,6 +24,21 @@ def phase_document(phases: Phases) -> dict[str, dict[str, float]]:
     }
 
 
-def audit_document(report: AuditReport, cell: Cell) -> dict[str, Any]:
-    """An audit as in the record, judged at the cell's claimed widths."""
-    raise NotImplementedError
+def audit_document(report: AuditReport, bits: Bits) -> dict[str, Any]:
+    """An audit as in the record, judged at the claimed widths, with counts per image."""
+    claim = (bits.weights, bits.activations)
+    ops = [dataclasses.asdict(op) | {"macs": per_image(op.macs, report.batch)} for op in report.ops]
+    return {
+        "coverage": report.coverage(*claim),
+        "coverage_undeclared": report.coverage(*claim, declared=False),
+        "macs": per_image(report.macs, report.batch),
+        "hidden_work": per_image(report.hidden_work, report.batch),
+        "bops": per_image(report.bops(), report.batch),
+        "bytes": report.packed_bytes,
+        "ops": ops,
+    }
+
+
+def per_image(count: int, batch: int) -> int:
+    """A count over a batch as one image's share, rounded up so that no work is lost."""
+    return -(-count // batch)

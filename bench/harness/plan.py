@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +94,13 @@ class Filters:
             _known("seed of this suite", str(seed), {str(cell.seed) for cell in cells})
 
 
-def make_plan(suite: Suite, cells: Sequence[Cell], results: Path) -> Plan:
+def make_plan(
+    suite: Suite, cells: Sequence[Cell], results: Path, trusted: Collection[str] | None = None
+) -> Plan:
     """Compare the cells with the records in `results`; raises UserError if one of them is not readable.
 
-    A record is current when its key is the cell's key. Failed cells are always run again.
+    A record is current when its key is the cell's key and, where `trusted` is given, its hash is
+    among those. Failed cells are always run again.
     """
     codes: dict[tuple[str, str], str] = {}
     for cell in cells:
@@ -105,7 +108,7 @@ def make_plan(suite: Suite, cells: Sequence[Cell], results: Path) -> Plan:
             codes[cell.gan, cell.adapter] = numeric_code(cell)
     planned = [_planned(suite, cell, codes[cell.gan, cell.adapter]) for cell in cells]
     faults: list[str] = []
-    done = [item for item in planned if _is_current(item, results, faults)]
+    done = [item for item in planned if _is_current(item, results, trusted, faults)]
     if faults:
         raise UserError(
             f"{len(faults)} file(s) where records belong can't be read, and are not overwritten: "
@@ -144,7 +147,7 @@ def _missing(found: ZooEntry) -> Skip | None:
     )
 
 
-def _is_current(item: Planned, results: Path, faults: list[str]) -> bool:
+def _is_current(item: Planned, results: Path, trusted: Collection[str] | None, faults: list[str]) -> bool:
     path = results / item.cell.path
     if not path.exists():
         return False
@@ -155,6 +158,8 @@ def _is_current(item: Planned, results: Path, faults: list[str]) -> bool:
         return False
     if record.cell != item.cell:
         faults.append(f"{path}: holds the record of another cell, {record.cell}")
+        return False
+    if trusted is not None and record.hash not in trusted:
         return False
     return record.status != "failed" and record.provenance.key == item.key
 

@@ -55,7 +55,7 @@ def run_process(job: dict[str, Any], time_limit_s: float, stop: threading.Event)
             finally:
                 _kill_group(process)
         if not ended:
-            return _failed(f"stopped at the time limit of {time_limit_s:.0f} s.")
+            return _failed(f"Stopped at the time limit of {time_limit_s:.0f} s.")
         try:
             document = json.loads((out / "outcome.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -95,4 +95,4 @@ def _crash(code: int, log: Path) -> str:
         how = f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     else:
         how = f"exited with {code} before it had a result"
-    return f"the cell's process {how}. Last output: {tail}"
+    return f"The cell's process {how}. Last output: {tail}"

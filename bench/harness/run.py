@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ganqbench.cell import Cell
 from ganqbench.harness.home import home
+from ganqbench.harness.ledger import Ledger
 from ganqbench.harness.plan import Plan, Planned
 from ganqbench.harness.process import Interrupted, Outcome, run_process
 from ganqbench.harness.provenance import git_state, hardware, now
@@ -38,7 +39,7 @@ def run_plan(plan: Plan, results: Path, time_limit_s: float, jobs: int, *, quiet
     finished records stay, and the exception goes on.
     """
     clean(results)
-    stop = threading.Event()
+    stop, ledger = threading.Event(), Ledger(home())
     context = _Context(hardware(THREADS), git_state(Path.cwd()), home() / "baselines", plan, time_limit_s)
     records: list[Record] = []
     bar = tqdm(total=len(plan.todo), unit="cell", disable=True if quiet else None)
@@ -53,6 +54,7 @@ def run_plan(plan: Plan, results: Path, time_limit_s: float, jobs: int, *, quiet
                 for future in ended:
                     item, outcome = future.result()
                     record = make_record(item, outcome, context)
+                    ledger.add(record)
                     write(record, outcome.preview, results)
                     records.append(record)
                     bar.set_postfix_str(f"{item.cell.label}: {record.status}")

@@ -78,12 +78,10 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
         outcome |= {
             "status": "ok",
             "metrics": {name: metric_document(value) for name, value in measured.metrics.items()},
-            "audit": audit_document(measured.audit, cell),
+            "audit": audit_document(measured.audit, cell.bits),
             "preview": preview,
         }
-    except CellFailed as failure:
-        outcome["reason"] = f"{failure}."
-    except UserError as failure:
+    except (CellFailed, UserError) as failure:
         outcome["reason"] = str(failure)
     except Exception as failure:  # a backend may raise anything; the record says what
         traceback.print_exc()

@@ -46,9 +46,10 @@ def test_each_fault_is_one_record_and_the_rest_goes_on(
         "ptq": "skipped",
     }
     assert "0.0% of the MACs" in reason["fp32"]
+    assert "W32A32" in reason["fp32"]
     assert "NoneType" in reason["none"]
     assert "NaN" in reason["nan"]
-    assert "shape" in reason["shape"]
+    assert "(2, 3072)" in reason["shape"]
     assert "the backend <b>broke</b>" in reason["raises"]
     assert "time limit" in reason["hangs"]
     assert "exited with 7" in reason["exits"]
@@ -120,6 +121,19 @@ def test_an_unreadable_record_stops_the_run_and_is_not_overwritten(
     assert "Traceback" not in done.stderr
     assert place.read_text() == content
     assert command("validate").returncode == 1
+
+
+def test_records_of_another_machine_are_current_unless_own_ones_are_asked_for(
+    make_suite: MakeSuite, command: Command, tmp_path: Path
+) -> None:
+    suite = make_suite(["faulty.marked"])
+    assert command("run", "--suite", str(suite)).returncode == 0
+    assert "2 current" in command("run", "--suite", str(suite), "--here").stdout
+    (tmp_path / "home/records-made-here.txt").unlink()  # as on another machine
+    assert "2 current" in command("run", "--suite", str(suite)).stdout
+    assert (tmp_path / "marks").read_text().split() == ["0"]
+    assert command("run", "--suite", str(suite), "--here").returncode == 0
+    assert (tmp_path / "marks").read_text().split() == ["0", "0"]
 
 
 def test_dry_run_writes_nothing(make_suite: MakeSuite, command: Command, tmp_path: Path) -> None:

@@ -38,11 +38,27 @@ def document(**changes: Any) -> dict[str, Any]:
         "metrics": {"psnr": {"value": 31.5, "low": 30.0, "high": 33.0, "worst": 25.0, "n": 8}},
         "audit": {
             "coverage": 1.0,
+            "coverage_undeclared": 1.0,
             "macs": 100,
+            "hidden_work": 0,
             "bops": 3200,
             "bytes": 64,
             "ops": [
-                {"site": "conv", "kind": "conv", "macs": 100, "weight_levels": 15, "activation_levels": 256}
+                {
+                    "site": "conv",
+                    "kind": "conv",
+                    "match": "site",
+                    "macs": 100,
+                    "weight_levels": 15,
+                    "activation_levels": 256,
+                    "weight_granularity": "channel",
+                    "activation_granularity": "tensor",
+                    "static": True,
+                    "weights": 64,
+                    "scale_groups": 4,
+                    "exempt": False,
+                    "declared": False,
+                }
             ],
         },
         "deploy": None,
@@ -112,8 +128,7 @@ def test_any_ordered_interval_round_trips(value: float, below: float, above: flo
         ("cell.bits", "W99A8", "bit-width"),
         ("cell.gan", "../../etc", "cell.gan"),
         ("cell.extra", 1, "cell.extra"),
-        ("audit.coverage", 0.5, "does not support"),
-        ("audit.violations", ["side branch"], "does not support"),
+        ("audit.coverage_undeclared", 0.5, "does not support"),
         ("audit", None, "has an audit"),
         ("status", "failed", "reason"),
         ("reason", "because", "reason"),
@@ -158,7 +173,7 @@ def test_validate_checks_place_and_image(tmp_path: Path) -> None:
 
 
 def test_validate_adds_up_the_audit(tmp_path: Path) -> None:
-    for change in ({"macs": 99}, {"coverage": 0.97}):
+    for change in ({"macs": 99}, {"coverage": 0.97}, {"hidden_work": 50}):
         audit = document()["audit"] | change
         write(seal(document(audit=audit)), PREVIEW, tmp_path)
         assert any("audit" in fault.what for fault in validate(tmp_path).faults)
