@@ -1,0 +1,168 @@
+"""Official checkpoint files as plain states: `read_official(path)`; nothing in them is executed."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganqbench.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ZIP = b"PK\x03\x04"
+# The number that torch.save's older format begins with, itself a pickle of protocol 2.
+_LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_AGAIN = "Delete it and download it again."
+
+# Keys that tell an architecture's states apart, with or without spectral norm.
+_MARKS = {
+    "stylegan2-ada": r"synthesis\.b4\.|mapping\.(fc0|w_avg)",
+    "studiogan-sagan": r"linear0\.weight|blocks\.0\.0\.conv2d1\.",
+    "cyclegan-resnet": r"model\.\d+\.(conv_block\.|weight$)",
+}
+
+
+@dataclass(frozen=True)
+class OfficialCheckpoint:
+    """What `from_official(arch, state_dict, **kwargs)` needs, taken out of an official file."""
+
+    arch: str
+    state_dict: dict[str, Tensor]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+def read_official(path: str | Path) -> OfficialCheckpoint:
+    """Reads an official checkpoint by its content, whatever its name says.
+
+    StyleGAN2-ADA `.pkl` (its `G_ema`), PyTorch-StudioGAN and junyanz `.pth`, and safetensors, whose
+    metadata may hold `arch` and the arguments as JSON in `kwargs`. Raises UserError for a file that
+    is truncated, none of these, or names anything outside a list of harmless globals.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
+    refuse_text(path, head)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return _safetensors(path)
+    if head.startswith((_ZIP, _LEGACY_TORCH)):
+        return _torch(path)
+    return _pickle(path)
+
+
+def refuse_text(name: object, head: bytes) -> None:
+    """Raises UserError if a file that begins with `head` is a web page, a pointer, or empty."""
+    start = head.lstrip().lower()
+    if not start:
+        raise UserError(f"{name} is empty.", _AGAIN)
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+        raise UserError(
+            f"{name} is a web page saved under that name.",
+            "Download the file itself: open the address in a browser to see what the page says.",
+        )
+    if start.startswith(b"version https://git-lfs"):
+        raise UserError(f"{name} is a Git LFS pointer.", "Fetch the file that it points to: git lfs pull.")
+
+
+def _safetensors(path: Path) -> OfficialCheckpoint:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        kwargs = json.loads(metadata.get("kwargs", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is no whole safetensors file: {error}.", _AGAIN) from error
+    if not isinstance(kwargs, dict):
+        raise UserError(f"The metadata `kwargs` of {path} is no JSON object.", "Write the arguments by name.")
+    return OfficialCheckpoint(metadata.get("arch") or _recognise(path, state), state, kwargs)
+
+
+def _torch(path: Path) -> OfficialCheckpoint:
+    """A torch.save file: a state, or a dictionary of training state with one in `state_dict`."""
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _unreadable(path, error) from error
+    except Exception as error:  # torch reports damaged files in many ways
+        raise UserError(f"{path} is truncated or damaged: {_reason(error)}.", _AGAIN) from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    state = _tensors(path, content)
+    return OfficialCheckpoint(_recognise(path, state), state)
+
+
+def _pickle(path: Path) -> OfficialCheckpoint:
+    """A StyleGAN2-ADA file: a dictionary of pickled networks."""
+    from ganqbench.zoo.unpickle import ForbiddenGlobalError, Network, read_pickle
+
+    try:
+        with path.open("rb") as file:
+            content = read_pickle(file)
+        network = content.get("G_ema") if isinstance(content, Mapping) else None
+        if not isinstance(network, Network):
+            raise UserError(
+                f"{path} holds no network named G_ema.",
+                "Pass a StyleGAN2-ADA file; older TensorFlow ones must be converted by their authors' tool.",
+            )
+        state, kwargs = network.state(), network.arguments()
+    except ForbiddenGlobalError as error:
+        raise _forbidden(path, error.name) from error
+    except pickle.UnpicklingError as error:
+        raise _unreadable(path, error) from error
+    return OfficialCheckpoint(_recognise(path, state), state, kwargs)
+
+
+def _forbidden(path: Path, name: str) -> UserError:
+    return UserError(
+        f"{path} names {name}, which reading weights never needs; nothing in it was executed.",
+        "Use a checkpoint from a source that you trust, or save its state_dict as safetensors.",
+    )
+
+
+def _unreadable(path: Path, error: pickle.UnpicklingError) -> UserError:
+    """The error for a pickle that broke off; torch's own refusals name the global in their text."""
+    if found := re.search(r"(?:GLOBAL|unsupported class) ([\w.]+)", str(error)):
+        return _forbidden(path, found[1])
+    return UserError(f"{path} is truncated, damaged or no checkpoint: {_reason(error)}.", _AGAIN)
+
+
+def _tensors(path: Path, content: object) -> dict[str, Tensor]:
+    from torch import Tensor
+
+    if isinstance(content, Mapping):
+        state = {key: value for key, value in content.items() if isinstance(value, Tensor)}
+        if state and len(state) == len(content) and all(isinstance(key, str) for key in state):
+            return state
+    raise UserError(f"{path} holds no state_dict.", "Pass a file that torch.save made of a state_dict.")
+
+
+def _recognise(path: Path, state: Mapping[str, object]) -> str:
+    """The architecture whose key names a state has."""
+    for arch, mark in _MARKS.items():
+        if any(re.match(rf"(module\.)?({mark})", key) for key in state):
+            return arch
+    some = ", ".join(list(state)[:3]) or "none"
+    raise UserError(
+        f"{path} has key names of no known architecture ({some}, ...).",
+        f"Known are {', '.join(_MARKS)}.",
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, in one line and without torch's advice to read the file less safely."""
+    paragraphs = [text.strip() for text in str(error).split("\n\n") if text.strip()]
+    telling = [text for text in paragraphs if not text.startswith(("Weights only", "Check the doc"))]
+    line = (telling or [type(error).__name__])[0].splitlines()[0]
+    return line.rstrip(".")[:200]
