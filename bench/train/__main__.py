@@ -34,14 +34,17 @@ def main(threads: int) -> None:
 @_data_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
-def classifier(network: str, data: Path, source: str, cache: Path, out: Path, weights: Path | None) -> None:
+@click.option("--replan", is_flag=True, help="Go on under a changed configuration, and record that.")
+def classifier(
+    network: str, data: Path, source: str, cache: Path, out: Path, weights: Path | None, replan: bool
+) -> None:
     """Train one of the CIFAR-10 classifiers."""
     from ganqbench.train.classifier import CONFIGS, train_classifier
     from ganqbench.train.data import load_cifar10
     from ganqbench.train.publish import publish_classifier
 
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
-    train_classifier(CONFIGS[network], cifar, out)
+    train_classifier(CONFIGS[network], cifar, out, replan=replan)
     target = weights or out / f"{network}.safetensors"
     publish_classifier(network, cifar, out, target)
     click.echo(f"wrote {target}")

@@ -50,11 +50,11 @@ CONFIGS: Mapping[str, ClassifierConfig] = {
     "teacher": ClassifierConfig(
         "teacher",
         seed=101,
-        epochs=8,
+        epochs=6,
         label_smoothing=0.2,
         crop_padding=2,
         warmup_epochs=1.6,
-        decay_epochs=6.4,
+        decay_epochs=3.83,
     ),
     "metric": ClassifierConfig(
         "metric",
@@ -75,11 +75,16 @@ def to_unit(pixels: Tensor) -> Tensor:
 
 
 def train_classifier(
-    config: ClassifierConfig, data: Cifar10, out: Path, save_seconds: float = 180
+    config: ClassifierConfig,
+    data: Cifar10,
+    out: Path,
+    save_seconds: float = 180,
+    replan: bool = False,
 ) -> Classifier:
     """Trains from ``out/checkpoint.pt`` where there is one, and returns the finished network.
 
-    An interrupted run ends in the same weights as an uninterrupted one with as many threads.
+    An interrupted run ends in the same weights as an uninterrupted one with as many threads. With
+    ``replan`` a run may go on under another configuration; what it was until then is recorded.
     """
     torch.manual_seed(config.seed)  # initialisation only; the rest draws from rng
     network = build_classifier(config.network)
@@ -96,11 +101,15 @@ def train_classifier(
         nesterov=True,
     )
     step, spent = 0, 0.0
+    history: list[dict[str, object]] = []
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         state = load_state(checkpoint)
+        history = state["history"]
         if state["config"] != asdict(config):
-            raise ValueError(f"{checkpoint} belongs to another configuration; remove it or use another --out")
+            if not replan:
+                raise ValueError(f"{checkpoint} belongs to another configuration: use another --out")
+            history = [*history, {"until_step": state["step"], "config": state["config"]}]
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         rng.set_state(state["rng"])
@@ -112,6 +121,7 @@ def train_classifier(
     def save() -> None:
         state = {
             "config": asdict(config),
+            "history": history,
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),
             "rng": rng.get_state(),

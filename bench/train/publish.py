@@ -20,6 +20,7 @@ def publish_classifier(name: str, data: Cifar10, out: Path, path: Path) -> None:
     metadata: dict[str, object] = {
         "network": name,
         "config": asdict(CONFIGS[name]),
+        "earlier_configs": state["history"],
         "data_source": data.test.source,
         "data_fingerprint": data.fingerprint,
         "steps": state["step"],
