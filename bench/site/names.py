@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from ganqbench.adapter import Method, load_adapter
-from ganqbench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -36,22 +35,19 @@ BACKENDS: Mapping[str, Backend] = {
     "torch_ao": Backend("torch.ao FX", "torch-ao", "triangle"),
     "torchao_pt2e": Backend("torchao PT2E", "pt2e", "diamond"),
     "onnxruntime": Backend("ONNX Runtime", "onnxruntime", "plus"),
-    "modelopt": Backend("ModelOpt", "modelopt", "down"),
-    "openvino": Backend("OpenVINO", "openvino", "cross"),
-    "native": Backend("GANQBench", "native", "hexagon"),
 }
 GANS: Mapping[str, Gan] = {
     "cyclegan-vintagify": Gan("CycleGAN vintagify", "CycleGAN", "Photograph to vintage photograph"),
-    "cyclegan-edges2emoji": Gan("CycleGAN edges2emoji", "edges2emoji", "Drawing to emoji, 32²"),
-    "cyclegan-emoji2edges": Gan("CycleGAN emoji2edges", "emoji2edges", "Emoji to drawing, 32²"),
-    "sagan-cifar10": Gan("SAGAN CIFAR-10", "SAGAN", "Class-conditional images, CIFAR-10 32²"),
-    "stylegan2-cifar10": Gan("StyleGAN2 CIFAR-10", "StyleGAN2", "Unconditional images, CIFAR-10 32²"),
-    "stylegan2-ada-cifar10": Gan("StyleGAN2-ADA", "StyleGAN2-ADA", "Class-conditional images, CIFAR-10 32²"),
-    "stylegan2-ffhq256": Gan("StyleGAN2", "FFHQ 256", "Unconditional faces, FFHQ 256²"),
-    "stylegan2-ffhq1024": Gan("StyleGAN2", "FFHQ 1024", "Unconditional faces, FFHQ 1024²"),
-    "sagan-imagenet128": Gan("SAGAN ImageNet", "ImageNet 128", "Class-conditional images, ImageNet 128²"),
-    "cyclegan-horse2zebra": Gan("CycleGAN horse2zebra", "horse2zebra", "Horse to zebra, 256²"),
-    "cyclegan-zebra2horse": Gan("CycleGAN zebra2horse", "zebra2horse", "Zebra to horse, 256²"),
+    "cyclegan-edges2emoji": Gan("CycleGAN edges2emoji", "edges2emoji", "Drawing to emoji"),
+    "cyclegan-emoji2edges": Gan("CycleGAN emoji2edges", "emoji2edges", "Emoji to drawing"),
+    "sagan-cifar10": Gan("SAGAN CIFAR-10", "SAGAN", "Class-conditional images, CIFAR-10"),
+    "stylegan2-cifar10": Gan("StyleGAN2 CIFAR-10", "StyleGAN2", "Unconditional images, CIFAR-10"),
+    "stylegan2-ada-cifar10": Gan("StyleGAN2-ADA", "StyleGAN2-ADA", "Class-conditional images, CIFAR-10"),
+    "stylegan2-ffhq256": Gan("StyleGAN2", "FFHQ 256", "Unconditional faces, FFHQ"),
+    "stylegan2-ffhq1024": Gan("StyleGAN2", "FFHQ 1024", "Unconditional faces, FFHQ"),
+    "sagan-imagenet128": Gan("SAGAN ImageNet", "ImageNet 128", "Class-conditional images, ImageNet"),
+    "cyclegan-horse2zebra": Gan("CycleGAN horse2zebra", "horse2zebra", "Horse to zebra"),
+    "cyclegan-zebra2horse": Gan("CycleGAN zebra2horse", "zebra2horse", "Zebra to horse"),
 }
 # The more images a suite takes, the further in front its numbers stand.
 SUITE_ORDER = ("paper", "full", "standard", "mini")
@@ -84,7 +80,7 @@ def _methods(adapter: str) -> Mapping[str, Method]:
     """An adapter's methods; none if this machine can't load it, since records outlive adapters."""
     try:
         return load_adapter(adapter).methods
-    except (UserError, ImportError):
+    except Exception:  # whatever somebody's adapter raises, the site needs only its titles
         return {}
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from ganqbench.records.schema import MIN_COVERAGE
-from ganqbench.site import names
+from ganqbench.site import names, suites
 from ganqbench.site.board import Board, Row, bits_order
 from ganqbench.site.findings import findings
 from ganqbench.site.load import Loaded, Run
@@ -96,6 +96,7 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
     records = [run.record for row in board.rows for run in row.runs]
     return {
         "siblings": tuple(other for other in siblings if other is not board),
+        "suite": suites.described(board.suite, board.version, board.gan),
         "scale": Scale.over(numbers, log=key == "fid"),
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
         "bits": [(width, bits[width]) for width in sorted(bits, key=bits_order)],

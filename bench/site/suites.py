@@ -1,0 +1,28 @@
+"""What a suite says of itself, where this version of the package still knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganqbench.errors import UserError
+from ganqbench.protocol import Protocol
+from ganqbench.suite import load_suite
+
+
+@dataclass(frozen=True)
+class Described:
+    """A suite's title and how it measures one GAN."""
+
+    title: str
+    protocol: Protocol
+
+
+def described(name: str, version: int, gan: str) -> Described | None:
+    """The description of a board's suite; None for another version, which may have measured otherwise."""
+    try:
+        suite = load_suite(name)
+    except UserError:
+        return None
+    if suite.version != version or gan not in suite.protocol:
+        return None
+    return Described(suite.title, suite.protocol[gan])
