@@ -52,6 +52,11 @@ class Row:
         return names.method_title(self.adapter, self.method, self.recipe)
 
     @property
+    def reference(self) -> str | None:
+        """Where the method comes from, in a line."""
+        return names.method_reference(self.adapter, self.method)
+
+    @property
     def kind(self) -> str:
         """PTQ, Reconstruction, QAT or nothing."""
         return names.method_kind(self.adapter, self.method, self.recipe)
@@ -61,7 +66,7 @@ class Row:
         """The row in words."""
         return self.title if self.is_baseline else f"{self.title}, {self.backend.label}"
 
-    def __getitem__(self, key: str) -> float | None:
+    def get(self, key: str) -> float | None:
         """The row's value of a column of the rows table."""
         return self.values.get(key)
 
@@ -108,7 +113,7 @@ class Board:
         return tuple(
             row
             for row in self.rows
-            if not row.is_baseline and row.status == "ok" and row[self.lead.key] is not None
+            if not row.is_baseline and row.status == "ok" and row.get(self.lead.key) is not None
         )
 
     @property
@@ -123,7 +128,7 @@ class Board:
     @property
     def has_worst(self) -> bool:
         """Whether the lead metric has a worst image, and so a column for it."""
-        return any(row[f"{self.lead.key}_worst"] is not None for row in self.rows)
+        return any(row.get(f"{self.lead.key}_worst") is not None for row in self.rows)
 
     def best(self) -> dict[str, Row]:
         """Bit-width -> its best row, from the widest to the narrowest."""

@@ -67,7 +67,13 @@ COST: tuple[Column, ...] = (
     Column("bytes", "Size", "less", _scaled(1e6), "Packed weights, scales and zero points", "MB", "size"),
     Column("bops", "BOPs", "less", _scaled(1e12), "MACs times weight bits times activation bits", "T"),
     Column(
-        "calibration_s", "Calib.", "less", _scaled(1, 2), "Time to calibrate and quantize", "s", "calibration"
+        "calibration_s",
+        "Calib.",
+        "less",
+        _scaled(1, 2),
+        "CPU time to calibrate and quantize",
+        "s",
+        "calibration",
     ),
 )
 BY_KEY: Mapping[str, Column] = {column.key: column for column in (*METRICS, *COST)}

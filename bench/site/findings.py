@@ -41,12 +41,12 @@ def findings(board: Board) -> tuple[Sentence, ...]:
 def value_text(board: Board, row: Row) -> str:
     """A row's leading number with its unit: `41.32 dB`."""
     unit = f"{fmt.SPACE}{board.lead.unit}" if board.lead.unit else ""
-    return f"{board.lead.text(row[board.lead.key])}{unit}"
+    return f"{board.lead.text(row.get(board.lead.key))}{unit}"
 
 
 def interval_text(board: Board, row: Row) -> str:
     """A row's interval: `41.01 to 41.63`; empty if it has none."""
-    low, high = row[f"{board.lead.key}_low"], row[f"{board.lead.key}_high"]
+    low, high = row.get(f"{board.lead.key}_low"), row.get(f"{board.lead.key}_high")
     return "" if low is None or high is None else f"{board.lead.text(low)} to {board.lead.text(high)}"
 
 
@@ -57,7 +57,7 @@ def _link(board: Board, row: Row) -> Part:
 def _best(board: Board) -> Iterator[Sentence]:
     for bits, row in board.best().items():
         interval = interval_text(board, row)
-        worst = row[f"{board.lead.key}_worst"]
+        worst = row.get(f"{board.lead.key}_worst")
         details = f" (95{fmt.SPACE}% interval {interval})" if interval else ""
         if worst is not None:
             details += f", worst image {board.lead.text(worst)}{fmt.SPACE}{board.lead.unit}"
@@ -78,19 +78,19 @@ def _best(board: Board) -> Iterator[Sentence]:
 def _inside(board: Board, best: Row) -> int:
     """How many other rows of the same bits have their value inside the best one's interval."""
     key = board.lead.key
-    low, high = best[f"{key}_low"], best[f"{key}_high"]
+    low, high = best.get(f"{key}_low"), best.get(f"{key}_high")
     if low is None or high is None:
         return 0
-    others = [row[key] for row in board.results if row.bits == best.bits and row is not best]
+    others = [row.get(key) for row in board.results if row.bits == best.bits and row is not best]
     return sum(value is not None and low <= value <= high for value in others)
 
 
 def _price_of_bits(board: Board) -> Iterator[Sentence]:
     best = list(board.best().values())
     for wide, narrow in pairwise(best):
-        if wide["bytes"] is None or narrow["bytes"] is None:
+        if wide.get("bytes") is None or narrow.get("bytes") is None:
             continue
-        change = (narrow[board.lead.key] or 0) - (wide[board.lead.key] or 0)
+        change = (narrow.get(board.lead.key) or 0) - (wide.get(board.lead.key) or 0)
         loss = change if board.lead.better == "less" else -change
         if loss <= 0:
             continue
@@ -101,19 +101,19 @@ def _price_of_bits(board: Board) -> Iterator[Sentence]:
             Part(" to "),
             Part(narrow.bits, f"{board.path}#{narrow.id}"),
             Part(f" the best method loses {board.lead.text(loss)}{unit}; the packed model goes from "),
-            Part(f"{fmt.size(wide['bytes'])} to {fmt.size(narrow['bytes'])}", strong=True),
+            Part(f"{fmt.size(wide.get('bytes'))} to {fmt.size(narrow.get('bytes'))}", strong=True),
             Part("."),
         )
 
 
 def _quick(board: Board) -> Iterator[Sentence]:
     for bits, best in board.best().items():
-        rows = [row for row in board.results if row.bits == bits and row["calibration_s"] is not None]
+        rows = [row for row in board.results if row.bits == bits and row.get("calibration_s") is not None]
         near = [row for row in rows if _near(board, row, best)]
         if best not in rows or not near:
             continue
-        quick = min(near, key=lambda row: (row["calibration_s"] or 0, row.id))
-        spent, saved = best["calibration_s"] or 0, quick["calibration_s"] or 0
+        quick = min(near, key=lambda row: (row.get("calibration_s") or 0, row.id))
+        spent, saved = best.get("calibration_s") or 0, quick.get("calibration_s") or 0
         if saved > spent / 2:
             continue
         yield (
@@ -125,7 +125,7 @@ def _quick(board: Board) -> Iterator[Sentence]:
 
 
 def _near(board: Board, row: Row, best: Row) -> bool:
-    value, aim = row[board.lead.key], best[board.lead.key]
+    value, aim = row.get(board.lead.key), best.get(board.lead.key)
     if value is None or aim is None:
         return False
     return value <= aim * NEAR_FID if board.lead.better == "less" else value >= aim - NEAR_PSNR

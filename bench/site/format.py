@@ -46,6 +46,11 @@ def significant(value: float | None, figures: int = 3) -> str:
     return number(value, min(max(figures - 1 - magnitude, 0), 8))
 
 
+def exact(value: float) -> str:
+    """A number that somebody chose, as it was written: `0.002`."""
+    return format(value, "g").replace("-", MINUS)
+
+
 def share(value: float | None) -> str:
     """A share in percent. Rounded down: only the whole is `100 %`."""
     if value is None:

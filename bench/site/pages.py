@@ -86,7 +86,7 @@ def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
 
 def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
     key = board.lead.key
-    numbers = [row[name] for row in board.rows for name in (key, f"{key}_low", f"{key}_high")]
+    numbers = [row.get(name) for row in board.rows for name in (key, f"{key}_low", f"{key}_high")]
     backends: dict[str, int] = {}
     bits: dict[str, int] = {}
     for row in board.rows:
@@ -100,7 +100,7 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
         "scale": Scale.over(numbers, log=key == "fid"),
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
         "bits": [(width, bits[width]) for width in sorted(bits, key=bits_order)],
-        "images": max((int(row["images"] or 0) for row in board.rows), default=0),
+        "images": max((int(row.get("images") or 0) for row in board.rows), default=0),
         "commits": sorted({f"{r.provenance.commit}"[:7] for r in records if r.provenance.commit}),
         "dirty": any(r.provenance.dirty for r in records),
         "machines": sorted({r.provenance.hardware.cpu for r in records}),
@@ -155,7 +155,7 @@ def _run(board: Board, row: Row, run: Run) -> dict[str, Any]:
         "reference_run": pictured[0] if pictured and not run.cell.is_baseline else None,
         "tile": tile(run),
         "paired": paired,
-        "method_reference": names.method_reference(run.cell.adapter, run.cell.method),
+        "described": any(metric.identity or metric.note for metric in run.record.metrics.values()),
         "run_path": run_path,
         "image_path": image_path,
         "json_path": json_path,

@@ -52,7 +52,6 @@ def environment(folder: Path) -> Environment:
         "whisker": whisker,
         "interval": columns.interval,
         "value_text": findings.value_text,
-        "interval_text": findings.interval_text,
     }
     return made
 

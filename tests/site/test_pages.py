@@ -72,6 +72,11 @@ def test_by_fid_where_there_is_one(tmp_path: Path) -> None:
     assert 'class="tick"' in page
 
 
+def test_fp32_is_no_configuration(small: tuple[Path, Path]) -> None:
+    assert "8 configurations of 3 backends" in Reader(small[1] / BOARD).text
+    assert "8 configurations, 2 without a result" in Reader(small[1] / "index.html").text
+
+
 def test_columns_that_nobody_fills_are_left_out(small: tuple[Path, Path]) -> None:
     page = (small[1] / BOARD).read_text()
     assert re.findall(r'<th scope="col"[^>]*data-key="([^"]+)"', page) == [
