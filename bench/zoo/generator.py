@@ -75,8 +75,15 @@ class ZooEntry(ABC):
     ranked: bool = False
     requires: tuple[str, ...] = ()
     """Distributions whose files the entry reads."""
-    weights_sha256: str
     licence: str
+
+    @property
+    @abstractmethod
+    def weights_sha256(self) -> str:
+        """SHA-256 of the weights' file; empty for an unpinned one before `prepare`."""
+
+    def prepare(self, *, offline: bool = False) -> None:  # noqa: B027  nothing to fetch for most
+        """Fetches what `load` reads, if it is not here; UserError if that would break `offline`."""
 
     @abstractmethod
     def load(self) -> Generator:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 # name -> "module:attribute"; the attribute is a ZooEntry instance.
 ENTRIES: dict[str, str] = {
     "cyclegan-vintagify": "ganqbench.zoo.vintagify:ENTRY",
+    "cyclegan-horse2zebra": "ganqbench.zoo.official_cyclegan:HORSE2ZEBRA",
+    "cyclegan-zebra2horse": "ganqbench.zoo.official_cyclegan:ZEBRA2HORSE",
+    "sagan-imagenet128": "ganqbench.zoo.official_sagan:IMAGENET128",
+    "stylegan2-ada-cifar10": "ganqbench.zoo.official_stylegan2:ADA_CIFAR10",
+    "stylegan2-ffhq1024": "ganqbench.zoo.official_stylegan2:FFHQ1024",
+    "stylegan2-ffhq256": "ganqbench.zoo.official_stylegan2:FFHQ256",
 }
 
 
@@ -30,6 +36,11 @@ def entry(name: str) -> ZooEntry:
     return found
 
 
-def load(name: str) -> Generator:
-    """The generator of that name, in eval mode, with hash-checked weights."""
-    return entry(name).load()
+def load(name: str, *, offline: bool = False) -> Generator:
+    """The generator of that name, in eval mode, with hash-checked weights.
+
+    Official weights are downloaded at first use; with `offline` that is an error instead.
+    """
+    found = entry(name)
+    found.prepare(offline=offline)
+    return found.load()

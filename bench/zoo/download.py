@@ -1,0 +1,231 @@
+"""Official weights from their publishers: resumable, atomic, and never another file than the known one.
+
+A file is known by a SHA-256 pinned in the source. Where none is published, the hash of the first
+download is written down beside the file and every later use must match it (trust on first use).
+
+Files lie in `$GANQBENCH_HOME/official/`. With `$GANQBENCH_MIRROR` set to a folder or an address,
+they are taken from there, under their names here, instead of from their publishers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+from ganqbench.errors import UserError
+from ganqbench.harness.home import home
+from ganqbench.zoo.checkpoint import refuse_text
+
+_CHUNK = 1 << 20
+_ATTEMPTS = 4
+_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of a publisher: its name here, its address, and its SHA-256 where one is published."""
+
+    file: str
+    url: str
+    sha256: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies once it is downloaded."""
+        return home() / "official" / self.file
+
+    @property
+    def known_sha256(self) -> str | None:
+        """The pinned hash, or the one recorded at first use; None before that."""
+        if self.sha256:
+            return self.sha256
+        try:
+            recorded = json.loads(self._record.read_text(encoding="utf-8"))["sha256"]
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self._record} is damaged.", "Delete it and the file beside it, then download again."
+            ) from error
+        return str(recorded)
+
+    @property
+    def source(self) -> str:
+        """The address that is asked: the publisher's, or that of the mirror."""
+        mirror = os.environ.get("GANQBENCH_MIRROR")
+        if not mirror:
+            return self.url
+        if "://" not in mirror:
+            mirror = Path(mirror).expanduser().resolve().as_uri()
+        return f"{mirror.rstrip('/')}/{urllib.parse.quote(self.file)}"
+
+    @property
+    def _record(self) -> Path:
+        return self.path.with_name(f"{self.file}.sha256.json")
+
+    def fetch(self, *, offline: bool = False) -> Path:
+        """The checked file, downloaded if it is not there yet.
+
+        Raises UserError if it is not there and `offline` is set, if the server does not give it
+        whole, or if its content is not the known one; then nothing is kept.
+        """
+        with _locked(self.path):
+            if self.path.exists():
+                return self._checked()
+            if offline:
+                raise UserError(
+                    f"{self.file} is not downloaded yet, and this run is offline.",
+                    f"Run once without --offline, or get {self.url} and save it as {self.path}.",
+                )
+            part = self.path.with_name(f"{self.file}.part")
+            _download(self.source, part)
+            found = _sha256(part)
+            if self.known_sha256 not in (None, found):
+                part.unlink()
+                raise UserError(
+                    f"{self.source} gave a file with SHA-256 {found}, expected {self.known_sha256}.",
+                    "Nothing was kept. Try again; if it persists, the publisher has replaced the file.",
+                )
+            self._remember(found)
+            os.replace(part, self.path)
+            return self.path
+
+    def _checked(self) -> Path:
+        found = _sha256(self.path)
+        known = self.known_sha256
+        if known is None:  # a file that the user put there
+            with self.path.open("rb") as file:
+                refuse_text(self.path, file.read(64))
+            self._remember(found)
+        elif found != known:
+            raise UserError(
+                f"{self.path} has SHA-256 {found}, expected {known}.",
+                "Delete it; the next run downloads it again.",
+            )
+        return self.path
+
+    def _remember(self, sha256: str) -> None:
+        """Writes down the hash of a file whose publisher gives none, before the file is in place."""
+        if self.sha256:
+            return
+        record = {
+            "sha256": sha256,
+            "source": self.source,
+            "first_use": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        temporary = self._record.with_suffix(".tmp")
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, self._record)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Lets one process at a time fetch `path`; others wait and then find it there."""
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            yield
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be written: {error.strerror or error}.",
+            "Free some space, or set GANQBENCH_HOME to a folder that can be written.",
+        ) from error
+
+
+def _download(url: str, part: Path) -> None:
+    """Brings `part` to the whole content of `url`, going on where an earlier attempt stopped."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _attempt(url, part)
+            return
+        except urllib.error.HTTPError as error:
+            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and part.exists():
+                part.unlink()  # longer than the file, so not a beginning of it
+                continue
+            raise UserError(
+                f"{url} answered {error.code} {error.reason}.",
+                "Check the address, or set GANQBENCH_MIRROR to a folder that holds the file.",
+            ) from error
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            if attempt == _ATTEMPTS:
+                reason = getattr(error, "reason", error)
+                raise UserError(
+                    f"{url} could not be downloaded: {reason or type(error).__name__}.",
+                    "Try again, it goes on where it stopped; or set GANQBENCH_MIRROR to a folder with it.",
+                ) from error
+
+
+def _attempt(url: str, part: Path) -> None:
+    from tqdm import tqdm
+
+    # What the server called the version of the file that `part` is a beginning of.
+    tag = part.with_name(f"{part.name}.etag")
+    start = part.stat().st_size if part.exists() and tag.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "ganqbench"})
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+        # If the file has changed since, the server sends all of it instead of the rest.
+        request.add_header("If-Range", tag.read_text(encoding="utf-8"))
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
+        if response.headers.get_content_type() == "text/html":
+            raise UserError(
+                f"{url} answered with a web page instead of a file.",
+                "Open it in a browser to see what it says; set GANQBENCH_MIRROR to take the file elsewhere.",
+            )
+        goes_on = (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-")
+        if getattr(response, "status", None) != http.client.PARTIAL_CONTENT or not goes_on:
+            start = 0
+        block = response.read(_CHUNK)
+        if start == 0:
+            refuse_text(url, block[:64])
+            _note_version(tag, response.headers)
+        total = _total(response, start)
+        with (
+            part.open("r+b" if start else "wb") as file,
+            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, leave=False) as bar,
+        ):
+            file.seek(start)
+            file.truncate()
+            while block:
+                file.write(block)
+                bar.update(len(block))
+                block = response.read(_CHUNK)
+            file.flush()
+            os.fsync(file.fileno())
+            if total is not None and file.tell() < total:
+                raise http.client.IncompleteRead(b"", total - file.tell())
+    tag.unlink(missing_ok=True)
+
+
+def _note_version(tag: Path, headers: Message) -> None:
+    """Remembers a strong validator; without one a download can't be continued."""
+    version = headers.get("ETag") or headers.get("Last-Modified")
+    if version and not version.startswith("W/"):
+        tag.write_text(version, encoding="utf-8")
+    else:
+        tag.unlink(missing_ok=True)
+
+
+def _total(response: Any, start: int) -> int | None:
+    """Size of the whole file in bytes, if the server says it."""
+    length = response.headers.get("Content-Length")
+    return start + int(length) if length and length.isdigit() else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
