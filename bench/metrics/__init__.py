@@ -13,14 +13,43 @@ from ganqbench.metrics.interval import Estimate
 
 if TYPE_CHECKING:
     from ganqbench.metrics.fidelity import PairedFidelity
+    from ganqbench.metrics.frechet_distance import frechet, frechet_delta, frechet_paired
+    from ganqbench.metrics.judgement import Verdict, verdict
+    from ganqbench.metrics.kernel_distance import kid, kid_delta, kid_subsets
+    from ganqbench.metrics.manifold import prdc
+    from ganqbench.metrics.reference import Reference
 
 # Modules are not named like the functions: importing a submodule binds its name in the package
 # and would hide the function of that name.
 _LAZY = {
     "PairedFidelity": "ganqbench.metrics.fidelity",
+    "Reference": "ganqbench.metrics.reference",
+    "Verdict": "ganqbench.metrics.judgement",
+    "frechet": "ganqbench.metrics.frechet_distance",
+    "frechet_delta": "ganqbench.metrics.frechet_distance",
+    "frechet_paired": "ganqbench.metrics.frechet_distance",
+    "kid": "ganqbench.metrics.kernel_distance",
+    "kid_delta": "ganqbench.metrics.kernel_distance",
+    "kid_subsets": "ganqbench.metrics.kernel_distance",
+    "prdc": "ganqbench.metrics.manifold",
+    "verdict": "ganqbench.metrics.judgement",
 }
 
-__all__ = ["Estimate", "MetricError", "PairedFidelity"]
+__all__ = [
+    "Estimate",
+    "MetricError",
+    "PairedFidelity",
+    "Reference",
+    "Verdict",
+    "frechet",
+    "frechet_delta",
+    "frechet_paired",
+    "kid",
+    "kid_delta",
+    "kid_subsets",
+    "prdc",
+    "verdict",
+]
 
 
 def __getattr__(name: str) -> Any:

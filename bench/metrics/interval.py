@@ -82,3 +82,18 @@ def clustered_mean(
     se = math.sqrt(count / (count - 1) * squares) / n
     half = t_quantile(count - 1) * se
     return Estimate(mean, se, mean - half, mean + half, n, extreme)
+
+
+def distance_interval(value: float, half: float) -> tuple[float, float]:
+    """Interval of a squared distance whose linear half-width is ``half``, formed on its root.
+
+    A squared distance near zero is skewed to the right; its root is close to normal (delta method:
+    SE of the root = SE / (2 root)). Squaring the root's ends gives ``value -+ half + half^2/(4 value)``.
+    Where the half-width exceeds twice the value the delta method has no meaning left: the interval
+    then starts at 0 and its upper end is held at ``value + 1.5 half``, which joins continuously.
+    """
+    if half <= 0:
+        return value, value
+    bend = half / 2 if half >= 2 * value else half * half / (4 * value)
+    low = 0.0 if half >= 2 * value else max(0.0, value - half + bend)
+    return low, value + half + bend

@@ -1,0 +1,152 @@
+"""Fréchet distances with their uncertainty: to a reference, between two generators, paired.
+
+Intervals cover the expectation of the distance at this N with the reference fixed: the distance is
+biased in N, so only numbers of one N may be compared. Formulas in ``gaussian_fit``; agreement with
+clean-fid and the coverage of the intervals are tested in ``tests/metrics``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ganqbench.metrics.checks import Float64, MetricError
+from ganqbench.metrics.gaussian_fit import Fit, second_order_variance
+from ganqbench.metrics.interval import Estimate, clustered_mean, distance_interval, t_quantile
+from ganqbench.metrics.reference import Reference
+
+RANKED_RATIO = 10
+"""Images per feature below which an estimate carries a note that it is not for ranking."""
+
+Clusters = Sequence[Hashable]
+
+
+def frechet(real: Any, fake: Any, clusters: Clusters | None = None) -> Estimate:
+    """Squared Fréchet distance (FID) of features ``fake`` ``[N, d]`` to ``real``.
+
+    Args:
+        real: features ``[M, d]`` or a :class:`Reference`, which saves recomputing its root.
+        fake: features ``[N, d]``.
+        clusters: the independent unit of each row of ``fake`` where rows share one.
+
+    The standard error is that of the influence function; the interval is formed on the root of the
+    distance. For N <= d there is a value but no interval. Raises MetricError for NaN, infinity,
+    shapes that don't fit and fewer than two rows.
+    """
+    reference = as_reference(real)
+    fit = Fit.of("fake", fake, reference)
+    spread = _spread(fit.influence, clusters)
+    if spread is None:
+        return Estimate(fit.value, None, None, None, fit.n, note=_note(fit, reference, clusters))
+    se, factor = spread
+    low, high = distance_interval(fit.value, factor * se + fit.rounding)
+    return Estimate(fit.value, se, low, high, fit.n, note=_note(fit, reference, clusters))
+
+
+def frechet_delta(real: Any, fp32: Any, quantized: Any, clusters: Clusters | None = None) -> Estimate:
+    """How much farther ``quantized`` is from ``real`` than ``fp32`` is, paired by row.
+
+    Row i of ``fp32`` and ``quantized`` ``[N, d]`` must come from one input. What the two have in
+    common cancels: SE = std(q_quantized - q_fp32) / sqrt(N). That plug-in holds the variance of the
+    second-order term twice, so it is subtracted once (never more than half: in the limit where the
+    first order vanishes the second order is exactly half of it). Negative means better than FP32.
+    """
+    reference = as_reference(real)
+    base, fit = Fit.of("fp32", fp32, reference), Fit.of("quantized", quantized, reference)
+    if base.n != fit.n:
+        raise MetricError(f"{base.n} fp32 rows and {fit.n} quantized rows are not paired")
+    value = fit.value - base.value
+    note = _note(fit, reference, clusters) or _note(base, reference, clusters)
+    if fit.influence is None or base.influence is None:
+        return Estimate(value, None, None, None, fit.n, note=note)
+    spread = _spread(fit.influence - base.influence, clusters)
+    if spread is None:
+        return Estimate(value, None, None, None, fit.n, note=note)
+    se, factor = spread
+    if clusters is None:
+        variance = max(se * se - second_order_variance(fit, base), se * se / 2)
+        se = float(np.sqrt(variance))
+    # Identical features are no measurement with an error; anything else is rounded.
+    identical = value == 0 and se == 0
+    half = 0.0 if identical else factor * se + fit.rounding + base.rounding
+    return Estimate(value, se, value - half, value + half, fit.n, note=note)
+
+
+def frechet_paired(fp32: Any, quantized: Any, clusters: Clusters | None = None) -> Estimate:
+    """Squared Fréchet distance between FP32 and quantized outputs of the same inputs (qFID).
+
+    Both samples vary together, so the influence of a pair is the sum of both sides': with c, e the
+    centred quantized and FP32 rows, 2 (c - e)' delta + c' (I - T) c + e' (I - T^-1) e. Near zero the
+    first order vanishes and the plug-in error is up to sqrt(2) too large; read the upper end as a bound.
+    """
+    reference = Reference.from_features(fp32)
+    fit = Fit.of("quantized", quantized, reference)
+    if fit.n != reference.n:
+        raise MetricError(f"{reference.n} fp32 rows and {fit.n} quantized rows are not paired")
+    note = _note(fit, reference, clusters)
+    if fit.influence is None:
+        return Estimate(fit.value, None, None, None, fit.n, note=note)
+    base = Fit.of("fp32", fp32, reference)
+    # T^-1 = M^-T sqrt(w) M^-1, and the columns of root / their squared norms are its pseudo-inverse.
+    inverse = reference.root / (reference.root * reference.root).sum(axis=0)
+    white = base.centred @ (inverse @ fit.vectors)
+    backward = (
+        (base.centred * base.centred).sum(axis=1)
+        - 2 * (base.centred @ fit.delta)
+        - (white * white) @ np.sqrt(fit.eigenvalues)
+    )
+    spread = _spread(fit.influence + backward, clusters)
+    if spread is None:
+        return Estimate(fit.value, None, None, None, fit.n, note=note)
+    se, factor = spread
+    low, high = distance_interval(fit.value, factor * se + fit.rounding)
+    if note is None and factor * se > fit.value:
+        note = "close to zero: the upper end is a bound"
+    return Estimate(fit.value, se, low, high, fit.n, note=note)
+
+
+def frechet_from_moments(reference: Reference, mean: Float64, covariance: Float64, n: int) -> float:
+    """The distance from streamed moments alone (no interval); raises MetricError for N <= d.
+
+    ``mean`` is ``[d]`` and ``covariance`` ``[d, d]``, divided by n - 1.
+    """
+    if n <= reference.dim:
+        raise MetricError(
+            f"{n} images for {reference.dim} features: moments don't suffice, keep the features"
+        )
+    if mean.shape != reference.mean.shape or covariance.shape != reference.covariance.shape:
+        raise MetricError(f"moments of {len(mean)} features against a reference of {reference.dim}")
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise MetricError("the moments hold NaN or infinity")
+    delta = mean - reference.mean
+    eigenvalues = np.linalg.eigvalsh(reference.root.T @ covariance @ reference.root)
+    shared = np.sqrt(eigenvalues[eigenvalues > 0]).sum()
+    return max(0.0, float(delta @ delta + np.trace(covariance) + reference.trace - 2 * shared))
+
+
+def as_reference(real: Any) -> Reference:
+    """``real`` itself if it is a :class:`Reference`, else the reference of these features."""
+    return real if isinstance(real, Reference) else Reference.from_features(real)
+
+
+def _spread(influence: Float64 | None, clusters: Clusters | None) -> tuple[float, float] | None:
+    """Standard error of the mean influence and the factor that makes it a half-width."""
+    if influence is None:
+        return None
+    labels: Clusters = range(len(influence)) if clusters is None else clusters
+    se = clustered_mean(influence.tolist(), labels).se
+    return None if se is None else (se, t_quantile(len(set(labels)) - 1))
+
+
+def _note(fit: Fit, reference: Reference, clusters: Clusters | None) -> str | None:
+    if fit.influence is None:
+        return f"{fit.n} images for {reference.dim} features: no interval, no rank"
+    if clusters is not None and len(set(clusters)) < 2:
+        return "one cluster: no interval"
+    if fit.lost:
+        return f"no measurable variance in {fit.lost} of the reference's directions"
+    if fit.n < RANKED_RATIO * reference.dim:
+        return f"{fit.n} images for {reference.dim} features: fewer than {RANKED_RATIO} each, no rank"
+    return None

@@ -1,0 +1,285 @@
+"""Fréchet distances against clean-fid and the nuclear norm, their invariants and bad input."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganqbench.metrics import MetricError, frechet, frechet_delta, frechet_paired
+from ganqbench.metrics.frechet_distance import frechet_from_moments
+from ganqbench.metrics.reference import Reference
+
+Array = npt.NDArray[np.float64]
+
+
+def sample(n: int, dim: int, seed: int, decay: float = 3.0) -> Array:
+    """Skewed features with a decaying spectrum, like a network's after a ReLU."""
+    rng = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(np.random.default_rng(99).standard_normal((dim, dim)))
+    rows: Array = (
+        np.maximum(rng.standard_normal((n, dim)), -0.5) * np.exp(-np.arange(dim) / dim * decay)
+    ) @ basis
+    return rows
+
+
+def generated(n: int, dim: int, seed: int) -> Array:
+    rows = 1.1 * sample(n, dim, seed) + 0.01
+    rows[:, 0] += 0.1 * rows[:, 1] ** 2
+    return rows
+
+
+def nuclear(real: Array, fake: Array) -> float:
+    """The distance by singular values of the two centred samples: no matrix root, exact for any N."""
+    x = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
+    y = (real - real.mean(axis=0)) / np.sqrt(len(real) - 1)
+    shared = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    difference = fake.mean(axis=0) - real.mean(axis=0)
+    return float(difference @ difference + (x * x).sum() + (y * y).sum() - 2 * shared)
+
+
+@pytest.mark.parametrize(("dim", "n"), [(4, 100), (64, 700), (192, 500)])
+def test_equals_clean_fid(dim: int, n: int) -> None:
+    from cleanfid.fid import frechet_distance
+
+    real, fake = sample(800, dim, 0), generated(n, dim, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy deprecates the argument that clean-fid passes
+        expected = frechet_distance(fake.mean(axis=0), np.cov(fake.T), real.mean(axis=0), np.cov(real.T))
+    assert frechet(real, fake).value == pytest.approx(expected, rel=1e-8)
+    assert frechet(real, fake).value == pytest.approx(nuclear(real, fake), rel=1e-9)
+    moments = frechet_from_moments(Reference.from_features(real), fake.mean(axis=0), np.cov(fake.T), n)
+    assert moments == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(("dim", "n", "m"), [(64, 20, 300), (64, 64, 300), (64, 40, 30), (300, 100, 500)])
+def test_few_images_give_the_nuclear_norm_and_no_interval(dim: int, n: int, m: int) -> None:
+    real, fake = sample(m, dim, 0), generated(n, dim, 1)
+    estimate = frechet(real, fake)
+    assert estimate.value == pytest.approx(nuclear(real, fake), rel=1e-9)
+    assert (estimate.se, estimate.low, estimate.high) == (None, None, None)
+    assert "no interval, no rank" in str(estimate.note)
+    delta = frechet_delta(real, fake, fake * 1.1)
+    assert delta.value == pytest.approx(nuclear(real, fake * 1.1) - nuclear(real, fake), rel=1e-8)
+    assert delta.low is None
+    assert frechet_paired(fake, 1.1 * fake).low is None
+
+
+def test_few_real_images_are_no_obstacle() -> None:
+    real, fake = sample(30, 64, 0), generated(700, 64, 1)
+    assert frechet(real, fake).value == pytest.approx(nuclear(real, fake), rel=1e-9)
+
+
+def test_gaussians_with_known_distance() -> None:
+    rng = np.random.default_rng(0)
+    white = rng.standard_normal((400, 3))
+    white -= white.mean(axis=0)
+    white @= np.linalg.inv(np.linalg.cholesky(np.cov(white.T))).T
+    fake = 3 * white + [2.0, 0.0, 1.0]  # |delta|^2 + sum (3 - 1)^2
+    assert frechet(white, fake).value == pytest.approx(5 + 12, rel=1e-12)
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100), shift=st.floats(-50, 50))
+def test_invariants(seed: int, scale: float, shift: float) -> None:
+    real, fake = sample(60, 5, seed), generated(80, 5, seed + 1)
+    base = frechet(real, fake)
+    assert base.low is not None
+    assert base.high is not None
+    assert 0 <= base.low <= base.value <= base.high
+    assert frechet(fake, real).value == pytest.approx(base.value, rel=1e-8)
+    assert frechet(real + shift, fake + shift).value == pytest.approx(base.value, rel=1e-6)
+    scaled = frechet(real * scale, fake * scale)
+    assert scaled.value == pytest.approx(base.value * scale**2, rel=1e-8)
+    assert scaled.se == pytest.approx(base.se * scale**2 if base.se is not None else None, rel=1e-6)
+    order = np.random.default_rng(seed).permutation(80)
+    assert frechet(real, fake[order]).value == pytest.approx(base.value, rel=1e-10)
+    assert frechet(real, fake[order]).se == pytest.approx(base.se, rel=1e-8)
+
+
+def test_a_delta_is_the_difference_and_far_tighter_than_either() -> None:
+    real, fp32 = sample(2000, 16, 0), generated(800, 16, 1)
+    quantized = fp32 + 0.02 * np.random.default_rng(2).standard_normal(fp32.shape)
+    delta = frechet_delta(real, fp32, quantized)
+    single = frechet(real, quantized)
+    assert delta.value == pytest.approx(single.value - frechet(real, fp32).value, rel=1e-10)
+    assert delta.se is not None
+    assert single.se is not None
+    assert delta.se < single.se / 5
+    swapped = frechet_delta(real, quantized, fp32)
+    assert swapped.value == pytest.approx(-delta.value, rel=1e-12)
+    assert swapped.se == pytest.approx(delta.se, rel=1e-9)
+
+
+def test_identical_outputs_differ_by_exactly_nothing() -> None:
+    real, fp32 = sample(500, 8, 0), generated(200, 8, 1)
+    delta = frechet_delta(real, fp32, fp32.copy())
+    assert (delta.value, delta.se, delta.low, delta.high) == (0, 0, 0, 0)
+    paired = frechet_paired(fp32, fp32.copy())
+    assert paired.value == pytest.approx(0, abs=1e-12)
+    assert paired.low == 0
+    assert paired.high is not None
+    assert paired.high < 1e-11
+
+
+def test_influence_equals_the_jackknife() -> None:
+    n = 600
+    real, fake = sample(500, 3, 0), generated(n, 3, 1)
+    quantized = np.round(fake * 4) / 4
+    for measure in (
+        lambda keep: frechet(real, fake[keep]),
+        lambda keep: frechet_paired(fake[keep], quantized[keep]),
+    ):
+        left_out = [measure(np.arange(n) != i).value for i in range(n)]
+        jackknife = (n - 1) / np.sqrt(n) * np.std(left_out, ddof=1)
+        assert measure(np.arange(n)).se == pytest.approx(jackknife, rel=0.03)
+
+
+def test_clusters_widen_the_interval() -> None:
+    real, fake = sample(500, 4, 0), np.repeat(generated(100, 4, 1), 5, axis=0)
+    fake += 1e-3 * np.random.default_rng(2).standard_normal(fake.shape)
+    labels = np.repeat(np.arange(100), 5).tolist()
+    alone, grouped = frechet(real, fake), frechet(real, fake, labels)
+    assert alone.value == grouped.value
+    assert alone.se is not None
+    assert grouped.se == pytest.approx(alone.se * np.sqrt(5), rel=0.05)
+    delta = frechet_delta(real, fake, np.round(fake, 1), labels)
+    assert delta.se is not None
+    assert frechet(real, fake, ["one"] * 500).low is None
+
+
+def test_constant_features_give_a_defined_result() -> None:
+    real = sample(300, 6, 0)
+    constant = np.full((50, 6), 2.0)
+    estimate = frechet(real, constant)
+    expected = ((real.mean(axis=0) - 2) ** 2).sum() + np.trace(np.cov(real.T))
+    assert estimate.value == pytest.approx(expected, rel=1e-12)
+    assert "no measurable variance in 6" in str(estimate.note)
+    assert frechet(constant, constant).value == 0
+    assert frechet(constant, real).value == pytest.approx(expected, rel=1e-12)
+    assert frechet_paired(constant, constant).value == 0
+
+
+def test_a_dead_feature_changes_nothing() -> None:
+    real, fake = sample(300, 6, 0), generated(200, 6, 1)
+    wide_real, wide_fake = (np.insert(rows, 3, 0.25, axis=1) for rows in (real, fake))
+    plain, wide = frechet(real, fake), frechet(wide_real, wide_fake)
+    assert wide.value == pytest.approx(plain.value, rel=1e-9)
+    assert wide.se == pytest.approx(plain.se, rel=1e-9)
+    assert wide.note is None
+    assert frechet_paired(wide_fake, 1.1 * wide_fake).se is not None
+
+
+def test_float32_and_tensors_are_taken() -> None:
+    real, fake = sample(300, 6, 0).astype(np.float32), generated(200, 6, 1).astype(np.float32)
+    assert frechet(torch.from_numpy(real), torch.from_numpy(fake)) == frechet(real, fake)
+
+
+def test_a_note_says_when_images_are_too_few_to_rank() -> None:
+    real = sample(300, 6, 0)
+    assert "no rank" in str(frechet(real, generated(59, 6, 1)).note)
+    assert frechet(real, generated(60, 6, 1)).note is None
+
+
+REAL = sample(40, 4, 0)
+BROKEN = REAL.copy()
+BROKEN[7, 2] = np.nan
+INFINITE = REAL.copy()
+INFINITE[9, 0] = -np.inf
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "message"),
+    [
+        (REAL, BROKEN, r"fake features hold NaN or infinity in rows \[7\]"),
+        (INFINITE, REAL, r"reference features hold NaN or infinity in rows \[9\]"),
+        (REAL, REAL[:, :3], "3 columns, the others 4"),
+        (REAL, REAL[0], r"not \[N, d\]"),
+        (REAL, REAL[:1], "at least 2"),
+        (REAL, REAL[:, :0], r"not \[N, d\]"),
+        (REAL, REAL.astype(np.int32), "not floating point"),
+    ],
+)
+def test_bad_features_are_refused(real: Any, fake: Any, message: str) -> None:
+    with pytest.raises(MetricError, match=message):
+        frechet(real, fake)
+
+
+def test_unpaired_rows_are_refused() -> None:
+    with pytest.raises(MetricError, match="not paired"):
+        frechet_delta(REAL, REAL, REAL[:-1])
+    with pytest.raises(MetricError, match="not paired"):
+        frechet_paired(REAL, REAL[:-1])
+    with pytest.raises(MetricError, match="3 cluster labels for 40"):
+        frechet(REAL, REAL + 1, ["a", "b", "c"])
+
+
+def test_moments_alone_need_more_images_than_features() -> None:
+    reference = Reference.from_features(REAL)
+    with pytest.raises(MetricError, match="keep the features"):
+        frechet_from_moments(reference, np.zeros(4), np.eye(4), 4)
+    with pytest.raises(MetricError, match="moments of 3 features"):
+        frechet_from_moments(reference, np.zeros(3), np.eye(3), 40)
+    with pytest.raises(MetricError, match="NaN"):
+        frechet_from_moments(reference, np.zeros(4), np.full((4, 4), np.nan), 40)
+
+
+def test_a_reference_is_saved_and_loaded_to_the_bit(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "reference.npz"
+    reference = Reference.from_features(REAL)
+    reference.save(path)
+    loaded = Reference.load(path, reference.digest)
+    fake = generated(50, 4, 1)
+    assert frechet(loaded, fake) == frechet(reference, fake) == frechet(REAL, fake)
+    assert [entry.name for entry in path.parent.iterdir()] == ["reference.npz"]
+
+
+def test_damaged_missing_and_foreign_references_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "reference.npz"
+    with pytest.raises(MetricError, match="does not exist"):
+        Reference.load(path)
+    reference = Reference.from_features(REAL)
+    reference.save(path)
+    whole = path.read_bytes()
+    with pytest.raises(MetricError, match="not 000000"):
+        Reference.load(path, "0" * 64)
+    for cut in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(MetricError, match="damaged"):
+            Reference.load(path)
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    path.write_bytes(flipped)
+    with pytest.raises(MetricError):
+        Reference.load(path, reference.digest)
+    np.savez(path, mean=reference.mean)
+    with pytest.raises(MetricError, match="lacks n, covariance, root"):
+        Reference.load(path)
+    np.savez(path, n=40, mean=reference.mean, covariance=reference.covariance, root=2 * reference.root)
+    with pytest.raises(MetricError, match="root does not belong"):
+        Reference.load(path)
+    np.savez(path, n=40, mean=reference.mean, covariance=reference.covariance[:2], root=reference.root)
+    with pytest.raises(MetricError, match="wrong shape"):
+        Reference.load(path)
+
+
+@pytest.mark.parametrize(
+    ("mean", "covariance", "n", "message"),
+    [
+        (np.zeros(2), np.eye(3), 10, "a reference needs"),
+        (np.zeros(2), np.eye(2), 1, "a reference needs"),
+        (np.zeros(2), np.full((2, 2), np.inf), 10, "NaN or infinity"),
+        (np.zeros(2), np.array([[1.0, 0.5], [0.1, 1.0]]), 10, "not symmetric"),
+        (np.zeros(2), np.diag([1.0, -0.1]), 10, "negative eigenvalue"),
+    ],
+)
+def test_impossible_moments_are_refused(mean: Array, covariance: Array, n: int, message: str) -> None:
+    with pytest.raises(MetricError, match=message):
+        Reference.from_moments(mean, covariance, n)

@@ -1,0 +1,89 @@
+"""Whether the 95 % intervals hold: redraws of toy features with a fixed reference.
+
+Small enough for every run; the widths and shapes of full size are in the stress session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ganqbench.metrics import Estimate, frechet, frechet_delta, frechet_paired
+from ganqbench.metrics.reference import Reference
+
+Array = npt.NDArray[np.float64]
+Noise = Callable[[np.random.Generator, int], Array]
+DIM, N, REDRAWS = 6, 180, 400
+
+
+def gaussian(rng: np.random.Generator, n: int) -> Array:
+    return rng.standard_normal((n, DIM))
+
+
+def rectified(rng: np.random.Generator, n: int) -> Array:
+    """Skewed, with a common factor and a spread that varies from row to row."""
+    shared, loud = rng.standard_normal((n, 1)), np.exp(0.3 * rng.standard_normal((n, 1)))
+    base = rng.standard_normal((n, DIM))
+    rows: Array = np.maximum(base + 0.3 * shared, 0) * loud + 0.1 * base
+    return rows
+
+
+class World:
+    """A reference, and pairs of FP32 and quantized features drawn from one generator."""
+
+    def __init__(self, noise: Noise, quantize: str) -> None:
+        self.rng = np.random.default_rng(7)
+        self.noise, self.quantize = noise, quantize
+        self.mix = np.eye(DIM) + 0.15 * self.rng.standard_normal((DIM, DIM))
+        self.error = self.rng.standard_normal((DIM, DIM)) / np.sqrt(DIM)
+        self.reference = Reference.from_features(noise(self.rng, 5000) @ self.mix)
+
+    def draw(self) -> tuple[Array, Array]:
+        fp32 = 1.15 * self.noise(self.rng, N) @ self.mix + 0.2
+        match self.quantize:
+            case "coarse":
+                return fp32, np.round(fp32 * 3) / 3
+            case "near-identical":
+                return fp32, fp32 + 0.01 * self.noise(self.rng, N) @ self.error
+            case "exchangeable":  # delta = 0 in expectation, yet no pair is equal
+                first, second = (fp32 + 0.3 * self.noise(self.rng, N) @ self.error for _ in range(2))
+                return first, second
+            case _:  # unpaired: two independent samples of one distribution
+                return fp32, 1.15 * self.noise(self.rng, N) @ self.mix + 0.2
+
+
+def coverage(estimates: list[Estimate]) -> float:
+    expectation = np.mean([estimate.value for estimate in estimates])
+    hits = [
+        estimate.low <= expectation <= estimate.high
+        for estimate in estimates
+        if estimate.low is not None and estimate.high is not None
+    ]
+    assert len(hits) == REDRAWS
+    return float(np.mean(hits))
+
+
+# 95 % of 400 redraws has a standard deviation of 1.1 %.
+@pytest.mark.parametrize("noise", [gaussian, rectified])
+def test_intervals_of_a_distance_cover_its_expectation(noise: Noise) -> None:
+    world = World(noise, "coarse")
+    assert 0.92 <= coverage([frechet(world.reference, world.draw()[1]) for _ in range(REDRAWS)]) <= 0.98
+
+
+@pytest.mark.parametrize("noise", [gaussian, rectified])
+@pytest.mark.parametrize("quantize", ["coarse", "near-identical", "exchangeable", "unpaired"])
+def test_intervals_of_a_delta_cover_its_expectation(noise: Noise, quantize: str) -> None:
+    world = World(noise, quantize)
+    covered = coverage([frechet_delta(world.reference, *world.draw()) for _ in range(REDRAWS)])
+    # Without pairs a skewed sample inflates the difference and its error together: conservative.
+    assert 0.92 <= covered <= (1.0 if quantize == "unpaired" else 0.98)
+
+
+@pytest.mark.parametrize("quantize", ["coarse", "near-identical", "exchangeable", "unpaired"])
+def test_paired_distances_near_zero_are_never_overstated(quantize: str) -> None:
+    world = World(gaussian, quantize)
+    covered = coverage([frechet_paired(*world.draw()) for _ in range(REDRAWS)])
+    assert 0.92 <= covered <= 1.0

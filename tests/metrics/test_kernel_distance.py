@@ -1,0 +1,109 @@
+"""KID against its definition and clean-fid, its interval and bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ganqbench.metrics import MetricError, kernel_distance, kid, kid_delta, kid_subsets
+
+Array = npt.NDArray[np.float64]
+
+
+def rows(n: int, seed: int, scale: float = 1.0, dim: int = 12) -> Array:
+    rng = np.random.default_rng(seed)
+    result: Array = scale * np.maximum(rng.standard_normal((n, dim)), -0.3)
+    return result
+
+
+def by_definition(real: Array, fake: Array) -> float:
+    def kernel(x: Array, y: Array) -> Array:
+        result: Array = (np.array([[a @ b for b in y] for a in x]) / x.shape[1] + 1) ** 3
+        return result
+
+    n, m = len(fake), len(real)
+    within, across, truth = kernel(fake, fake), kernel(fake, real), kernel(real, real)
+    return float(
+        (within.sum() - np.trace(within)) / (n * (n - 1))
+        + (truth.sum() - np.trace(truth)) / (m * (m - 1))
+        - 2 * across.mean()
+    )
+
+
+def test_equals_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, fake = rows(30, 0), rows(25, 1, 1.2)
+    assert kid(real, fake).value == pytest.approx(by_definition(real, fake), rel=1e-12)
+    monkeypatch.setattr(kernel_distance, "_BLOCK_VALUES", 70)  # two rows at a time
+    assert kid(real, fake).value == pytest.approx(by_definition(real, fake), rel=1e-12)
+
+
+def test_equals_clean_fid_on_one_full_subset_and_within_noise_on_many() -> None:
+    from cleanfid.fid import kernel_distance as clean
+
+    real, fake = rows(400, 0), rows(400, 1, 1.1)
+    assert kid(real, fake).value == pytest.approx(clean(real, fake, num_subsets=1), rel=1e-10)
+    subsets = kid_subsets(real, fake, np.random.default_rng(0), subsets=50, size=200)
+    assert subsets.value == pytest.approx(kid(real, fake).value, rel=0.2)
+    assert subsets == kid_subsets(real, fake, np.random.default_rng(0), subsets=50, size=200)
+    assert subsets.low is None
+
+
+def test_a_delta_is_the_difference_and_identical_outputs_have_none() -> None:
+    real, fp32 = rows(200, 0), rows(150, 1, 1.1)
+    quantized = np.round(fp32 * 3) / 3
+    delta = kid_delta(real, fp32, quantized)
+    assert delta.value == pytest.approx(kid(real, quantized).value - kid(real, fp32).value, rel=1e-9)
+    assert delta.se is not None
+    alone = kid(real, quantized).se
+    assert alone is not None
+    assert delta.se < alone
+    same = kid_delta(real, fp32, fp32.copy())
+    assert (same.value, same.se, same.low, same.high) == (0, 0, 0, 0)
+
+
+def test_intervals_cover_the_expectation() -> None:
+    real = rows(200, 0, dim=4)
+    single, delta = [], []
+    for seed in range(300):
+        fake = rows(200, 1000 + seed, 1.2, dim=4)
+        single.append(kid(real, fake))
+        delta.append(kid_delta(real, fake, np.round(2 * fake) / 2))
+    for estimates in (single, delta):
+        expectation = np.mean([estimate.value for estimate in estimates])
+        hits = [float(e.low or 0) <= expectation <= float(e.high or 0) for e in estimates]
+        assert 0.92 <= np.mean(hits) <= 0.98
+
+
+def test_clusters_widen_the_interval() -> None:
+    real, fake = rows(100, 0), np.repeat(rows(40, 1, 1.2), 4, axis=0)
+    alone, grouped = kid(real, fake), kid(real, fake, np.repeat(np.arange(40), 4).tolist())
+    assert alone.se is not None
+    assert grouped.se is not None
+    assert grouped.se > 1.5 * alone.se
+    assert kid(real, fake, ["one"] * 160).low is None
+
+
+REAL = rows(20, 0)
+BROKEN = REAL.copy()
+BROKEN[3, 1] = np.inf
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "message"),
+    [(REAL, BROKEN, "NaN or infinity"), (REAL, REAL[:, :4], "columns"), (REAL[:1], REAL, "at least 2")],
+)
+def test_bad_features_are_refused(real: Any, fake: Any, message: str) -> None:
+    with pytest.raises(MetricError, match=message):
+        kid(real, fake)
+    with pytest.raises(MetricError, match=message):
+        kid_subsets(real, fake, np.random.default_rng(0))
+
+
+def test_unpaired_rows_and_empty_subsets_are_refused() -> None:
+    with pytest.raises(MetricError, match="not paired"):
+        kid_delta(REAL, REAL, REAL[:-1])
+    with pytest.raises(MetricError, match="give no distance"):
+        kid_subsets(REAL, REAL, np.random.default_rng(0), subsets=0)
