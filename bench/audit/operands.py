@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganqbench.audit.grid import ACCIDENT, Grid, Values, find_grid, find_grid_large
+from ganqbench.audit.grid import ACCIDENT, Grid, Values, find_grid_large
 
+_SURE_BITS = 8
 Granularity = Literal["tensor", "channel", "sample"]
 
 
@@ -59,21 +60,10 @@ def judge_weight(weight: Values) -> Judgement:
     """Judge a weight given as [output channels, values per channel]."""
     count = weight.size
     whole = find_grid_large(weight)
-    grids = []
-    for channel in weight:
-        grid = find_grid(channel)
-        if grid is None:
-            break
-        grids.append(grid)
-    per_channel = grids if len(grids) == len(weight) and _believable(grids, weight) else None
-    # One grid for all of them is the simpler finding, unless it takes more bits.
+    best = Judgement(None, None, 0, count)
     if whole is not None and _believable([whole], weight):
-        width = bit_width(whole.levels)
-        if per_channel is None or width <= bit_width(max(grid.levels for grid in per_channel)):
-            return Judgement(whole.levels, "tensor", 1, count, whole)
-    if per_channel is None:
-        return Judgement(None, None, 0, count)
-    return Judgement(max(grid.levels for grid in per_channel), "channel", len(per_channel), count)
+        best = Judgement(whole.levels, "tensor", 1, count, whole)
+    return _narrower(best, weight, "channel")
 
 
 def judge_activation(value: Tensor, *, by_sample: bool = True) -> Judgement:
@@ -87,19 +77,13 @@ def judge_activation(value: Tensor, *, by_sample: bool = True) -> Judgement:
         return Judgement(None, None, 0, count)
     values = to_numpy(value)
     whole = find_grid_large(values)
+    best = UNREADABLE
     if whole is not None and _believable([whole], values):
-        return Judgement(whole.levels, "tensor", 1, count, whole)
-    if not by_sample or value.ndim < 2 or len(values) < 2:
-        return Judgement(None, None, 0, count)
-    grids = []
-    for sample in values:
-        grid = find_grid_large(sample)
-        if grid is None:
-            return Judgement(None, None, 0, count)
-        grids.append(grid)
-    if not _believable(grids, values):
-        return Judgement(None, None, 0, count)
-    return Judgement(max(grid.levels for grid in grids), "sample", len(grids), count)
+        best = Judgement(whole.levels, "tensor", 1, count, whole)
+    # A few scales of their own can meet on a grid of some 2^15 levels by chance.
+    if by_sample and value.ndim > 1 and len(values) > 1 and bit_width(best.levels) > _SURE_BITS:
+        best = _narrower(best, values, "sample")
+    return replace(best, count=count)
 
 
 def readable(value: Tensor) -> bool:
@@ -110,6 +94,20 @@ def readable(value: Tensor) -> bool:
 def to_numpy(value: Tensor) -> Values:
     """The tensor's values in float64, whose 53 bits hold every float32 and int32 exactly."""
     return np.asarray(value.detach().cpu().double().contiguous().numpy(), dtype=np.float64)
+
+
+def _narrower(whole: Judgement, values: Values, granularity: Granularity) -> Judgement:
+    """Judge every item of dimension 0 by itself, if that takes fewer bits than one grid for all."""
+    grids = []
+    for item in values:
+        grid = find_grid_large(item)
+        if grid is None:
+            return whole
+        grids.append(grid)
+    levels = max(grid.levels for grid in grids)
+    if bit_width(levels) < bit_width(whole.levels) and _believable(grids, values):
+        return Judgement(levels, granularity, len(grids), whole.count)
+    return whole
 
 
 def _believable(grids: list[Grid], values: Values) -> bool:

@@ -102,25 +102,38 @@ class Layer(nn.Module):
         super().__init__()
         self.inner, self.weights, self.activations = inner, weights, activations
 
-    def forward(self, *operands: Tensor) -> Tensor:
-        operands = tuple(self.activations(value) for value in operands)
+    @property
+    def weight(self) -> Tensor:
+        """The rounded weight, for those who compute something from it (demodulation)."""
         inner = self.inner
+        if not isinstance(inner, nn.ConvTranspose2d):
+            assert isinstance(inner, nn.Conv2d | nn.Linear)
+            return self.weights(inner.weight, 0)
+        # Output channels are (group, dimension 1): bring them to the front, and back.
+        groups, (inputs, outputs, *kernel) = inner.groups, inner.weight.shape
+        front = inner.weight.view(groups, inputs // groups, outputs, *kernel).transpose(1, 2)
+        rounded = self.weights(front.reshape(groups * outputs, -1), 0).view(front.shape)
+        return rounded.transpose(1, 2).reshape(inner.weight.shape)
+
+    def forward(self, *operands: Tensor) -> Tensor:
+        inner = self.inner
+        operands = tuple(self.activations(value) for value in operands)
         if isinstance(inner, MatMul):
             return torch.bmm(*operands)
         if isinstance(inner, nn.Linear):
-            return F.linear(*operands, self.weights(inner.weight, 0), inner.bias)
+            return F.linear(*operands, self.weight, inner.bias)
         if isinstance(inner, nn.ConvTranspose2d):
-            # Output channels are (group, dimension 1): bring them to the front, and back.
-            groups, (inputs, outputs, *kernel) = inner.groups, inner.weight.shape
-            front = inner.weight.view(groups, inputs // groups, outputs, *kernel).transpose(1, 2)
-            rounded = self.weights(front.reshape(groups * outputs, -1), 0).view(front.shape)
-            weight = rounded.transpose(1, 2).reshape(inner.weight.shape)
-            settings = (inner.stride, inner.padding, inner.output_padding, groups, inner.dilation)
-            return F.conv_transpose2d(*operands, weight, inner.bias, *settings)  # type: ignore[arg-type]
+            return F.conv_transpose2d(
+                *operands,
+                self.weight,
+                inner.bias,
+                inner.stride,
+                inner.padding,
+                inner.output_padding,
+                inner.groups,
+            )
         assert isinstance(inner, nn.Conv2d)
-        return F.conv2d(
-            *operands, self.weights(inner.weight, 0), inner.bias, inner.stride, inner.padding, 1, inner.groups
-        )
+        return F.conv2d(*operands, self.weight, inner.bias, inner.stride, inner.padding, 1, inner.groups)
 
 
 def per_channel(bits: int) -> WeightQuantizer:

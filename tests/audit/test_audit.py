@@ -1,0 +1,331 @@
+"""Honest modules are credited with what they do, however they are written."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.ao.quantization.fake_quantize import FakeQuantize
+from torch.ao.quantization.observer import MinMaxObserver, PerChannelMinMaxObserver
+from torch.nn import functional as F
+
+from ganqbench.audit import Op, audit
+from ganqbench.zoo.cyclegan import ResnetGenerator
+from ganqbench.zoo.sagan import SAGAN
+from ganqbench.zoo.stylegan2 import StyleGAN2
+
+Quantize = Callable[..., nn.Module]
+
+SITES = [
+    ("first.1", "conv"),
+    ("down.0", "conv"),
+    ("attention.query", "conv"),
+    ("attention.scores", "matmul"),
+    ("attention.mix", "matmul"),
+    ("attention.gate", "linear"),
+    ("middle.0", "conv"),
+    ("up.0", "conv_transposed"),
+    ("last.0", "conv"),
+]
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("granularity", ["channel", "tensor"])
+def test_fake_quantization_by_hand(
+    translator: nn.Module,
+    images: Tensor,
+    quantize: Quantize,
+    quantizers: dict[str, Quantize],
+    bits: int,
+    granularity: str,
+) -> None:
+    quantized = quantize(translator, weights=quantizers[granularity](bits))
+    report = audit(quantized, (images,), reference=translator)
+    assert report.violations == ()
+    assert [(op.site, op.kind) for op in report.ops] == SITES
+    assert report.coverage(bits, 8) == 1
+    assert report.failure(bits, 8) is None
+    assert report.coverage(bits - 1, 8) < 0.25  # the products of activations
+    assert all(op.weight_bits == bits for op in report.ops if op.kind != "matmul")
+    assert {op.weight_granularity for op in report.ops if op.kind != "matmul"} == {granularity}
+    assert all(op.static and op.activation_granularity == "tensor" for op in report.ops)
+    assert torch.equal(report.images, quantized(images))
+
+
+def test_macs_and_scale_groups_of_every_kind(
+    translator: nn.Module, images: Tensor, quantize: Quantize
+) -> None:
+    report = audit(quantize(translator), (images,), reference=translator)
+    found = {op.site: (op.macs, op.weights, op.scale_groups) for op in report.ops}
+    assert found["down.0"] == (2 * 8 * 8 * 24 * 12 * 9, 24 * 12 * 9, 24)
+    assert found["middle.0"] == (2 * 8 * 8 * 24 * 12 * 9, 24 * 12 * 9, 24)
+    assert found["up.0"] == (2 * 8 * 8 * 24 * 6 * 9, 24 * 6 * 9, 12)
+    assert found["attention.gate"] == (2 * 24 * 24, 24 * 24, 24)
+    assert found["attention.scores"] == (2 * 64 * 12 * 64, 0, 1)
+    assert report.extra_macs == report.hidden_work == 0
+
+
+def test_dynamic_ranges_are_labelled(
+    translator: nn.Module, images: Tensor, quantize: Quantize, per_sample: Callable[[int], Quantize]
+) -> None:
+    report = audit(quantize(translator, activations=per_sample(6)), (images,), reference=translator)
+    assert report.coverage(4, 6) > 0.99
+    assert {op.activation_granularity for op in report.ops if op.kind == "conv"} == {"sample"}
+    assert not any(op.static for op in report.ops if op.kind == "conv")
+    per_batch = quantize(
+        translator, activations=lambda x: (x / x.abs().max() * 127).round() * (x.abs().max() / 127)
+    )
+    report = audit(per_batch, (images,), reference=translator, second=(images * 0.9,))
+    assert report.coverage(4, 8) == 1
+    assert (report.ops[0].activation_granularity, report.ops[0].static) == ("tensor", False)
+
+
+def test_bit_operations_and_packed_size(plain: nn.Module, images: Tensor, quantize: Quantize) -> None:
+    report = audit(quantize(plain, 4, 8), (images,), reference=plain)
+    assert report.bops() == sum(op.macs * 4 * op.activation_bits for op in report.ops)
+    weights, biases, channels = 864 + 9216 + 864, 67, 67
+    assert report.packed_bytes == weights // 2 + 8 * channels + 4 * biases + 3 * 8
+
+
+def test_inference_mode_inside_and_outside(translator: nn.Module, images: Tensor, quantize: Quantize) -> None:
+    class Inferring(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        @torch.inference_mode()
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(x)
+
+    plainly = audit(quantize(translator), (images,), reference=translator)
+    inside = audit(Inferring(quantize(translator)), (images,), reference=translator)
+    with torch.inference_mode():
+        outside = audit(quantize(translator), (images,), reference=translator)
+    assert plainly.as_rows() == inside.as_rows() == outside.as_rows()
+    assert plainly == inside == outside
+
+
+def test_autograd_makes_no_difference(translator: nn.Module, images: Tensor, quantize: Quantize) -> None:
+    with torch.enable_grad():
+        report = audit(quantize(translator), (images.requires_grad_(),), reference=translator)
+    assert report.coverage(4, 8) == 1
+
+
+def test_two_audits_agree_and_leave_no_trace(
+    translator: nn.Module, images: Tensor, quantize: Quantize
+) -> None:
+    quantized, before, state = quantize(translator), images.clone(), torch.random.get_rng_state()
+    values = copy.deepcopy(quantized.state_dict())
+    assert audit(quantized, (images,), reference=translator) == audit(
+        quantized, (images,), reference=translator
+    )
+    assert torch.equal(images, before)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(value, values[name]) for name, value in quantized.state_dict().items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in quantized.modules())
+
+
+def test_the_report_is_plain_data(plain: nn.Module, images: Tensor, quantize: Quantize) -> None:
+    document = audit(quantize(plain), (images,), reference=plain).as_dict(4, 8)
+    assert json.loads(json.dumps(document)) == document
+    assert document["coverage"] == 1
+    assert document["ops"][0]["weight_bits"] == 4
+
+
+def test_exempt_sites_leave_the_count_and_declared_ones_are_shown(
+    translator: nn.Module, images: Tensor, quantize: Quantize
+) -> None:
+    ends = quantize(translator, only=lambda name, _: name not in ("first.1", "last.0"))
+    whole = audit(ends, (images,), reference=translator)
+    assert whole.coverage(4, 8) < 0.9
+    exempt = audit(ends, (images,), reference=translator, exempt=("first.1", "last.0"))
+    assert exempt.coverage(4, 8) == 1
+    assert exempt.macs < whole.macs
+    by_predicate = audit(
+        ends, (images,), reference=translator, exempt=lambda op: op.weights in (324, 1296 // 4)
+    )
+    assert by_predicate.macs == exempt.macs
+    declared = audit(ends, (images,), reference=translator, declared=("first", "last.0"))
+    assert declared.coverage(4, 8) == whole.coverage(4, 8)
+    assert declared.coverage(4, 8, declared=False) == 1
+    assert declared.failure(4, 8) is None
+    assert whole.failure(4, 8) is not None
+    assert [op.site for op in declared.ops if op.declared] == ["first.1", "last.0"]
+    most = audit(ends, (images,), reference=translator, declared=("down", "middle", "first", "last", "up"))
+    assert "half" in str(most.failure(4, 8))
+
+
+def test_extra_quantized_products_cost_bit_operations_only(
+    plain: nn.Module, images: Tensor, quantize: Quantize
+) -> None:
+    class Corrected(nn.Module):
+        def __init__(self, bits: int) -> None:
+            super().__init__()
+            self.inner = quantize(plain, 4, 8)
+            self.correction = quantize(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1)), bits, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(x) + self.correction(x)
+
+    report = audit(Corrected(4), (images,), reference=plain)
+    assert report.coverage(4, 8) == 1
+    assert report.ops[-1].match == "extra"
+    assert report.bops() > audit(quantize(plain, 4, 8), (images,), reference=plain).bops()
+    assert 0.97 < audit(Corrected(8), (images,), reference=plain).coverage(4, 8) < 1
+
+
+def test_a_path_around_all_products_is_the_references_own(images: Tensor, quantize: Quantize) -> None:
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.conv(x)
+
+    model = Residual()
+    assert audit(quantize(model), (images,), reference=model).failure(4, 8) is None
+
+
+class FakeLayer(nn.Module):
+    """torch.ao's fake quantizers in front of a functional call."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        super().__init__()
+        self.layer = layer
+        self.weight = FakeQuantize(
+            PerChannelMinMaxObserver, -8, 7, dtype=torch.qint8, qscheme=torch.per_channel_symmetric, ch_axis=0
+        )
+        self.data = FakeQuantize(MinMaxObserver, 0, 255, dtype=torch.quint8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(self.data(x), self.weight(self.layer.weight), self.layer.bias, padding=1)
+
+
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated")
+@pytest.mark.parametrize("observing", [False, True])
+def test_torch_ao_fake_quantizers(plain: nn.Module, images: Tensor, observing: bool) -> None:
+    model = copy.deepcopy(plain)
+    for name in ("one", "two", "three"):
+        setattr(model, name, FakeLayer(getattr(plain, name)))
+    with torch.no_grad():
+        model(images)
+    if not observing:
+        model.apply(lambda module: module.disable_observer() if isinstance(module, FakeQuantize) else None)
+    report = audit(model.eval(), (images,), reference=plain)
+    assert report.failure(4, 8) is None
+    assert report.coverage(4, 8) == 1
+
+
+def test_brevitas_layers(plain: nn.Module, images: Tensor, recwarn: pytest.WarningsRecorder) -> None:
+    brevitas = pytest.importorskip("brevitas.graph.quantize")
+    from brevitas import nn as qnn
+    from brevitas import quant
+    from brevitas.graph.calibrate import calibration_mode
+
+    settings = {
+        "input_quant": quant.ShiftedUint8ActPerTensorFloat,
+        "weight_quant": quant.Int8WeightPerChannelFloat.let(bit_width=4),
+        "bias_quant": None,
+        "return_quant_tensor": False,
+    }
+    model = brevitas.layerwise_quantize(copy.deepcopy(plain), {nn.Conv2d: (qnn.QuantConv2d, settings)})
+    with torch.no_grad(), calibration_mode(model):
+        model(images)
+    report = audit(model.eval(), (images,), reference=plain)
+    assert report.failure(4, 8) is None
+    assert report.coverage(4, 8) == 1
+    assert report.coverage(3, 8) == 0
+
+
+def test_pytorch_quantization_layers(
+    plain: nn.Module, images: Tensor, recwarn: pytest.WarningsRecorder
+) -> None:
+    qnn = pytest.importorskip("pytorch_quantization.nn")
+    from pytorch_quantization.tensor_quant import QuantDescriptor
+
+    model = copy.deepcopy(plain)
+    for name in ("one", "two", "three"):
+        layer: nn.Conv2d = getattr(plain, name)
+        quantized = qnn.QuantConv2d(
+            layer.in_channels,
+            layer.out_channels,
+            3,
+            padding=1,
+            quant_desc_input=QuantDescriptor(num_bits=8, amax=1.0),
+            quant_desc_weight=QuantDescriptor(num_bits=4, axis=(0,)),
+        )
+        quantized.load_state_dict(layer.state_dict(), strict=False)
+        setattr(model, name, quantized)
+    report = audit(model.eval(), (images,), reference=plain)
+    assert report.failure(4, 8) is None
+    assert report.coverage(4, 8) == 1
+    assert report.coverage(3, 8) == 0
+
+
+def test_the_cyclegan_generator(quantize: Quantize) -> None:
+    torch.manual_seed(0)
+    model = ResnetGenerator(ngf=8, n_blocks=1).eval()
+    images = torch.rand(1, 3, 32, 32) * 2 - 1
+    report = audit(quantize(model, 8, 8), (images,), reference=model)
+    assert report.failure(8, 8) is None
+    assert report.coverage(8, 8) == 1
+    assert sum(op.kind == "conv_transposed" for op in report.ops) == 2
+
+
+def test_the_sagan_generator_with_its_attention(quantize: Quantize) -> None:
+    torch.manual_seed(0)
+    model = SAGAN((16, 16, 16)).eval()
+    inputs, other = model.sample_inputs(2, 0), model.sample_inputs(2, 1)
+    forgotten = quantize(
+        model,
+        8,
+        8,
+        only=lambda name, module: (
+            not isinstance(module, type(model.get_submodule(name))) or "scores" not in name
+        ),
+    )
+    for one in (model, forgotten):
+        one.apply(lambda module: nn.init.constant_(module.sigma, 0.5) if hasattr(module, "sigma") else None)
+    report = audit(forgotten, inputs, reference=model, second=other)
+    (scores,) = (op for op in report.ops if op.site.endswith("scores"))
+    assert (scores.weight_levels, scores.activation_levels) == (None, None)
+    assert report.coverage(8, 8) == pytest.approx(1 - scores.macs / report.macs)
+
+
+def test_attention_switched_off_by_a_zero_gain_still_counts(quantize: Quantize) -> None:
+    torch.manual_seed(0)
+    model = SAGAN((16, 16, 16)).eval()  # its attention starts with sigma = 0
+    report = audit(quantize(model, 8, 8), model.sample_inputs(2, 0), reference=model)
+    assert {op.match for op in report.ops} == {"site"}
+    assert report.coverage(8, 8) == 1
+
+
+def test_the_stylegan2_generator_without_filters_and_demodulation(quantize: Quantize) -> None:
+    torch.manual_seed(0)
+    model = StyleGAN2((16, 16), z_dim=16, w_dim=16, mapping_layers=2).eval()
+    inputs = model.sample_inputs(2, 0)
+    report = audit(quantize(model, 8, 8), inputs, reference=model, exempt=model.exempt_modules())
+    assert report.failure(8, 8) is None
+    assert report.coverage(8, 8) == 1
+    exempt: list[Op] = [op for op in report.ops if op.exempt]
+    assert {op.kind for op in exempt} == {"conv", "conv_transposed", "linear"}
+    assert audit(quantize(model, 8, 8), inputs, reference=model).failure(8, 8) is not None
+
+
+def test_inputs_that_cannot_be_audited(plain: nn.Module, images: Tensor) -> None:
+    with pytest.raises(ValueError, match="at least one input"):
+        audit(plain, (), reference=plain)
+    with pytest.raises(ValueError, match="images are"):
+        audit(nn.Sequential(plain, nn.AvgPool2d(2)), (images,), reference=plain)
+
+    class Pair(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x, x
+
+    with pytest.raises(TypeError, match="tuple"):
+        audit(Pair(), (images,), reference=plain)
