@@ -17,6 +17,7 @@ from ganqbench.records.store import (
     record_files,
 )
 from ganqbench.records.validate import record_faults
+from ganqbench.site.format import plain
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Fault:
     reasons: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.path}: {'; '.join(self.reasons)}"
+        # It ends in terminals too, where a control character does things.
+        return plain(f"{self.path}: {'; '.join(self.reasons)}")
 
 
 @dataclass(frozen=True)
