@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,8 +29,21 @@ def package_file(package: str, relative: str, distribution: str) -> Path:
 
 def pinned_bytes(path: Path, sha256: str, remedy: str) -> bytes:
     """The content of `path`, checked before anyone parses it; UserError if it is another file."""
-    content = path.read_bytes()
+    return checked(path.read_bytes(), sha256, str(path), remedy)
+
+
+def checked(
+    content: bytes, sha256: str, name: str, remedy: str = "Install ganqbench again, it ships this file."
+) -> bytes:
+    """`content`, if it has that SHA-256; UserError otherwise."""
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise UserError(f"{path} has SHA-256 {found}, expected {sha256}.", remedy)
+        raise UserError(f"{name} has SHA-256 {found}, expected {sha256}.", remedy)
     return content
+
+
+def safetensors_metadata(content: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file that is in memory."""
+    length = int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    return metadata

@@ -1,0 +1,37 @@
+"""`cyclegan-edges2emoji` and back: small CycleGANs that ship with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganqbench.zoo.cyclegan import ResnetGenerator
+from ganqbench.zoo.generator import Generator, InputSource, Split
+from ganqbench.zoo.glyphs import Glyphs, Kind
+from ganqbench.zoo.trained_entry import TrainedEntry
+
+
+class CycleGANEmoji(TrainedEntry):
+    """Drawings to pictures of emoji, or pictures to drawings, at 64 pixels."""
+
+    arch = "cyclegan-resnet"
+
+    def __init__(self, name: str, title: str, sha256: str, kind: Kind, *, ranked: bool) -> None:
+        super().__init__(name, title, 64, sha256, ranked=ranked)
+        self._kind = kind
+
+    def inputs(self, split: Split, resolution: int | None = None) -> InputSource:
+        """What this direction translates, [n, 3, 64, 64] in [-1, 1]."""
+        self._only_resolution(resolution)
+        return Glyphs(split, self._kind)
+
+    def _build(self, arguments: Mapping[str, Any]) -> Generator:
+        return ResnetGenerator(**arguments)
+
+
+EDGES2EMOJI = CycleGANEmoji(
+    "cyclegan-edges2emoji", "CycleGAN, edge drawings to emoji at 64 px", "0" * 64, "drawing", ranked=True
+)
+EMOJI2EDGES = CycleGANEmoji(
+    "cyclegan-emoji2edges", "CycleGAN, emoji to edge drawings at 64 px", "0" * 64, "picture", ranked=False
+)
