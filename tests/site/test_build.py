@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,11 @@ def test_records_are_offered_as_they_are(small: tuple[Path, Path]) -> None:
     results, out = small
     for path in results.rglob("*.json"):
         assert (out / path.relative_to(results)).read_bytes() == path.read_bytes()
+
+
+def test_building_needs_no_torch(small: tuple[Path, Path], tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from ganqbench.site import build; "
+        f"build(Path({str(small[0])!r}), Path({str(tmp_path / 'site')!r})); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
