@@ -1,0 +1,159 @@
+"""Feature networks: the same bits in any batch, the resizer, pinned files and identities."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ganqbench.metrics import MetricError
+from ganqbench.metrics.extractors import EmbeddedExtractor, InceptionExtractor, Pin
+from ganqbench.metrics.metric_identity import MetricIdentity, common_identity
+from ganqbench.metrics.resize import resize
+from ganqbench.zoo.classifier import build_classifier
+
+Images = npt.NDArray[np.uint8]
+
+
+def images(n: int, size: int = 32, seed: int = 0) -> Images:
+    return np.random.default_rng(seed).integers(0, 256, (n, 3, size, size), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return save(
+            {name: value.contiguous() for name, value in build_classifier("metric").state_dict().items()}
+        )
+
+
+@pytest.fixture(scope="module")
+def extractor(content: bytes) -> EmbeddedExtractor:
+    return EmbeddedExtractor(content)
+
+
+def test_features_are_the_networks_own(extractor: EmbeddedExtractor) -> None:
+    pixels = images(5)
+    with torch.inference_mode():
+        expected = extractor.network.features(torch.from_numpy(pixels).float() / 127.5 - 1)
+    found = extractor.features(pixels)
+    assert found.shape == (5, extractor.dim)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_has_the_same_features_in_any_company(extractor: EmbeddedExtractor) -> None:
+    pixels = images(70)
+    together = extractor.features(pixels)
+    order = np.random.default_rng(1).permutation(70)
+    assert extractor.features(pixels[order]).tobytes() == together[order].tobytes()
+    for start in (0, 31, 69):
+        alone = extractor.features(torch.from_numpy(pixels[start : start + 1]))
+        assert alone.tobytes() == together[start : start + 1].tobytes()
+    assert extractor.features(pixels[:0]).shape == (0, extractor.dim)
+
+
+def test_perceptual_distance_grows_with_the_error(extractor: EmbeddedExtractor) -> None:
+    pixels = images(6)
+    noise = np.random.default_rng(2).integers(-40, 41, pixels.shape)
+    near, far = (np.clip(pixels + noise // k, 0, 255).astype(np.uint8) for k in (8, 1))
+    assert extractor.perceptual(pixels, pixels).tolist() == [0.0] * 6
+    small, large = extractor.perceptual(pixels, near), extractor.perceptual(pixels, far)
+    assert (small > 0).all()
+    assert (large > small).all()
+    np.testing.assert_allclose(extractor.perceptual(far, pixels), large, rtol=1e-6)
+    assert extractor.perceptual(pixels[2:4], far[2:4]).tobytes() == large[2:4].tobytes()
+    with pytest.raises(MetricError, match="not paired"):
+        extractor.perceptual(pixels, pixels[:2])
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "target"), [(64, 64, 32), (40, 72, 32), (24, 32, 75), (32, 32, 32)]
+)
+def test_resizing_equals_pillow(height: int, width: int, target: int) -> None:
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 3, height, width)).astype(np.float32)
+    found = resize(torch.from_numpy(pixels), target).numpy()
+    for plane, result in zip(
+        pixels.reshape(-1, height, width), found.reshape(-1, target, target), strict=True
+    ):
+        expected = np.asarray(Image.fromarray(plane).resize((target, target), Image.Resampling.BICUBIC))
+        np.testing.assert_allclose(result, expected, atol=1e-3)
+
+
+def test_images_that_are_not_uint8_are_refused(extractor: EmbeddedExtractor) -> None:
+    with pytest.raises(MetricError, match="not uint8"):
+        extractor.features(images(2).astype(np.float32))
+    with pytest.raises(MetricError, match=r"not \[N, 3, H, W\]"):
+        extractor.features(images(2)[:, :1])
+
+
+def test_damaged_and_foreign_weights_are_refused(content: bytes) -> None:
+    for broken in (b"", content[:100], content[:-5], save({"x": torch.zeros(1)})):
+        with pytest.raises(MetricError, match="damaged"):
+            EmbeddedExtractor(broken)
+
+
+class Stand(nn.Module):
+    """The outer shape of the published TorchScript file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 2048, 4, stride=73), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layers(x)
+        return result
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pin]:
+    folder = tmp_path_factory.mktemp("inception")
+    path = folder / "net.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        torch.jit.save(torch.jit.script(Stand()), path)
+    content = path.read_bytes()
+    return folder, Pin(path.name, len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_inception_reads_only_the_published_file(published: tuple[Path, Pin], tmp_path: Path) -> None:
+    folder, pin = published
+    network = InceptionExtractor(folder, pin)
+    found = network.features(images(2, 64))
+    assert found.shape == (2, 2048)
+    assert network.weights == pin.sha256
+    with pytest.raises(MetricError, match="does not exist"):
+        InceptionExtractor(tmp_path)
+    (tmp_path / pin.file).write_bytes((folder / pin.file).read_bytes()[:-1])
+    with pytest.raises(MetricError, match="not the published file"):
+        InceptionExtractor(tmp_path, pin)
+    with pytest.raises(MetricError, match="not the published file"):
+        InceptionExtractor(folder, replace(pin, sha256="0" * 64))
+
+
+def test_an_identity_names_all_that_a_distance_depends_on(extractor: EmbeddedExtractor) -> None:
+    identity = extractor.identity("fid", 5000, "ab" * 32)
+    assert str(identity) == f"fid[metric-net@{extractor.weights[:12]} pil-bicubic-32 n=5000 ref=abababababab]"
+    assert common_identity([identity, replace(identity)]) == identity
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("metric", "kid"), ("extractor", "x"), ("weights", "0"), ("resizer", "x"), ("n", 1), ("reference", "0")],
+)
+def test_identities_that_differ_in_anything_are_never_mixed(field: str, value: object) -> None:
+    identity = MetricIdentity("fid", "inception", "f" * 64, "pil-bicubic-299", 5000, "a" * 64)
+    other = replace(identity, **{field: value})  # type: ignore[arg-type]
+    with pytest.raises(MetricError, match=f"differ in {field}"):
+        common_identity([identity, other])
+    with pytest.raises(MetricError, match="no metric identity"):
+        common_identity([])
