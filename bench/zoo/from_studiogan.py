@@ -73,8 +73,8 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> SAGAN:
         told(kwargs, "num_classes", classes)
     if kwargs.get("apply_attn", True):
         places = kwargs.get("attn_g_loc")
-        if places is not None:
-            told({"attn_g_loc": sorted(places)}, "attn_g_loc", attention)
+        if places is not None:  # official code passes over places beyond the last block
+            told({"attn_g_loc": sorted(set(places) & set(range(1, len(widths))))}, "attn_g_loc", attention)
     else:
         told(kwargs, "apply_attn", bool(attention))
     if "g_conv_dim" in kwargs and size in _WIDTHS:

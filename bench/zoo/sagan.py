@@ -125,6 +125,7 @@ class SAGAN(Generator):
             )
         self.z_dim = z_dim
         self.classes = classes
+        self.resolution = 4 << (len(widths) - 1)
         self.linear0 = nn.Linear(z_dim, widths[0] * 16)
         stages: list[nn.Module] = []
         for place, (inputs, outputs) in enumerate(pairwise(widths), start=1):

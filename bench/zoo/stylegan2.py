@@ -275,6 +275,7 @@ class StyleGAN2(Generator):
             raise UserError(f"StyleGAN2 has no architecture {architecture!r}.", "Use skip, orig or resnet.")
         self.z_dim = z_dim
         self.c_dim = c_dim
+        self.resolution = 4 << (len(channels) - 1)
         kernel = fir if isinstance(fir, Tensor) else make_fir(fir)
         self.synthesis = Synthesis(channels, w_dim, architecture, image_channels, conv_clamp, noise, kernel)
         self.mapping = Mapping(

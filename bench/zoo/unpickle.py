@@ -158,6 +158,7 @@ def _stand_ins() -> dict[str, Any]:
         "torch_utils.persistence._reconstruct_persistent_obj": persistent,
         "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
         "torch._utils._rebuild_parameter": lambda data, *_: data,
+        "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
         "torch.storage._load_from_bytes": _load_storage,
         "torch.device": lambda *_: None,
         "torch.Size": lambda sizes=(): tuple(sizes),

@@ -1,0 +1,66 @@
+"""A user's own file as an entry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ganqbench.errors import UserError
+from ganqbench.zoo.custom import CheckpointEntry
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def checkpoint(folder, name, **more):
+    """The state of a fixture as a file of its own."""
+    with safe_open(FIXTURES / f"{name}.safetensors", "pt") as file:
+        keys = [key for key in file.keys() if key.startswith("state.")]  # noqa: SIM118
+        state = {key.removeprefix("state."): file.get_tensor(key) for key in keys}
+        metadata = {key: file.metadata()[key] for key in ("arch", "kwargs")}
+    save_file({**state, **more}, folder / f"{name}.safetensors", metadata)
+    return folder / f"{name}.safetensors"
+
+
+@pytest.mark.parametrize(
+    "name", ["stylegan2_ada_32", "stylegan2_ada_32_cond", "sagan_studiogan_32", "cyclegan_resnet6_32"]
+)
+def test_a_file_generates_from_its_own_inputs(tmp_path, name):
+    entry = CheckpointEntry(checkpoint(tmp_path, name))
+    resolution = 32
+    source = entry.inputs("final", resolution)
+    with torch.inference_mode():
+        images = entry.load()(*source.batch([0, 1]))
+    assert images.shape == (2, 3, resolution, resolution)
+    assert entry.name.startswith(entry.arch)
+    assert entry.name.endswith(entry.weights_sha256[:12])
+
+
+def test_arguments_add_to_those_in_the_file(tmp_path):
+    path = checkpoint(tmp_path, "stylegan2_ada_32")
+    with pytest.raises(UserError, match="z_dim"):
+        CheckpointEntry(path, "stylegan2-ada", {"z_dim": 3})
+
+
+def test_another_architecture_is_refused(tmp_path):
+    path = checkpoint(tmp_path, "stylegan2_ada_32")
+    with pytest.raises(UserError, match="and not a studiogan-sagan"):
+        CheckpointEntry(path, "studiogan-sagan")
+    with pytest.raises(UserError, match="no architecture named 'stylegan'"):
+        CheckpointEntry(path, "stylegan")
+
+
+def test_other_sizes_are_refused(tmp_path):
+    entry = CheckpointEntry(checkpoint(tmp_path, "sagan_studiogan_32"))
+    with pytest.raises(UserError, match="Set the resolution to 32"):
+        entry.inputs("final", 64)
+
+
+def test_metadata_that_is_no_object_is_refused(tmp_path):
+    save_file({"a": torch.ones(1)}, tmp_path / "a.safetensors", {"kwargs": json.dumps([1])})
+    with pytest.raises(UserError, match="no JSON object"):
+        CheckpointEntry(tmp_path / "a.safetensors")
