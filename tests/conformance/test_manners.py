@@ -1,0 +1,119 @@
+"""How an adapter behaves in the process that it is given."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import random
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import workbench as wb
+
+from ganqbench.adapter import adapter_names
+
+
+def test_same_seed_same_bytes(method: wb.Case) -> None:
+    _skip_if_declared(method, "W4A8")
+    torch.manual_seed(123)  # what surrounds a cell must not matter
+    again = wb.quantize(method, "W4A8").state_dict()
+    first = wb.quantized(method, "W4A8").state_dict()
+    assert list(first) == list(again)
+    assert all(torch.equal(value, again[key]) for key, value in first.items())
+
+
+def test_calibration_inputs_are_only_read(method: wb.Case) -> None:
+    _skip_if_declared(method, "W8A8")
+    batches = wb.calibration_of(method.arch)
+    before = copy.deepcopy(batches)
+    generator = copy.deepcopy(wb.generator_of(method.arch))
+    wb.adapter_of(method.adapter).quantize(generator, batches, method.cell("W8A8"))
+    assert len(batches) == len(before)
+    for batch, old in zip(batches, before, strict=True):
+        assert all(map(torch.equal, batch, old))
+
+
+def test_process_is_left_as_it_was(method: wb.Case) -> None:
+    _skip_if_declared(method, "W4A8")
+    before = _process()
+    wb.quantize(method, "W4A8", seed=3)
+    after = _process()
+    assert {name for name in before if before[name] != after[name]} == set()
+
+
+@pytest.mark.parametrize("bits", ["W16A16", "W1A8", "W8A1", "FP32"])
+def test_impossible_bits_are_declined_with_a_sentence(method: wb.Case, bits: str) -> None:
+    declined = method.skip(bits)
+    assert declined is not None
+    assert len(declined.reason.split()) >= 5
+
+
+@pytest.mark.parametrize("bits", ["W2A2", "W3A5", "W6A4"])
+def test_odd_widths_work(method: wb.Case, bits: str) -> None:
+    _skip_if_declared(method, bits)
+    if (
+        wb.adapter_of(method.adapter).methods[method.method].options.get("amax", {}).get("method")
+        == "entropy"
+    ):
+        pytest.skip("its search takes seconds, and takes other widths the same way")
+    inputs = wb.draw(wb.generator_of(method.arch), 2, seed=9)
+    assert torch.isfinite(wb.render(wb.quantized(method, bits), inputs)).all()
+
+
+def test_the_baseline_returns_the_generator() -> None:
+    case = wb.Case("fp32", "baseline", "cyclegan")
+    generator = wb.generator_of("cyclegan")
+    assert case.skip("FP32") is None
+    assert case.skip("W8A8") is not None
+    assert wb.adapter_of("fp32").quantize(generator, [], case.cell("FP32")) is generator
+
+
+@pytest.mark.parametrize("name", adapter_names())
+def test_listing_methods_imports_no_toolkit(name: str) -> None:
+    code = (
+        "import sys; from ganqbench.adapter import load_adapter; "
+        f"print(len(load_adapter({name!r}).methods)); "
+        "print(sorted({'torch', 'brevitas', 'pytorch_quantization', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    methods, imported = done.stdout.splitlines()
+    assert int(methods) >= 1
+    assert imported == "[]"
+
+
+@pytest.mark.parametrize("name", adapter_names())
+def test_methods_are_described(name: str) -> None:
+    for key, method in wb.adapter_of(name).methods.items():
+        assert wb.Case(name, key, "cyclegan").cell("W8A8").method == key  # a valid slug
+        assert method.title
+        assert method.reference
+
+
+def _process() -> dict[str, Any]:
+    root = logging.getLogger()
+    return {
+        "dtype": torch.get_default_dtype(),
+        "threads": torch.get_num_threads(),
+        "grad": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "torch rng": torch.get_rng_state().tolist(),
+        "numpy rng": np.random.get_state()[1].tolist(),  # type: ignore[index,union-attr]  # noqa: NPY002
+        "python rng": random.getstate(),
+        "warnings": list(warnings.filters),
+        "log handlers": list(root.handlers),
+        "log level": root.level,
+        "conv": torch.nn.Conv2d,
+        "linear": torch.nn.Linear,
+    }
+
+
+def _skip_if_declared(case: wb.Case, bits: str) -> None:
+    declared = case.skip(bits)
+    if declared is not None:
+        pytest.skip(declared.reason)

@@ -1,0 +1,122 @@
+"""Traps of the toolkits that would cost accuracy, or quantize nothing, without a word."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import workbench as wb
+from torch import nn
+
+from ganqbench.audit import audit
+
+CYCLEGAN = {
+    name: wb.Case(name, method, "cyclegan")
+    for name, method in {
+        "brevitas": "ptq-minmax",
+        "pytorch_quantization": "ptq-max",
+        "torch_ao": "ptq-minmax",
+    }.items()
+}
+
+
+@pytest.mark.parametrize("backend", CYCLEGAN)
+def test_transposed_convolutions_have_a_scale_per_output_channel(backend: str) -> None:
+    case = CYCLEGAN[backend]
+    reference = wb.generator_of("cyclegan")
+    report = audit(wb.quantized(case, "W4A8"), wb.draw(reference, 2, seed=2), reference=reference)
+    outputs = {
+        name: module.weight.shape[1]
+        for name, module in reference.named_modules()
+        if isinstance(module, nn.ConvTranspose2d)
+    }
+    found = {op.site: op.scale_groups for op in report.ops if op.site in outputs}
+    assert found == outputs
+
+
+def test_pytorch_quantization_alone_would_take_the_input_channel() -> None:
+    module = wb.quantized(CYCLEGAN["pytorch_quantization"], "W8A8")
+    from pytorch_quantization.nn import QuantConvTranspose2d  # the adapter has imported it quietly
+
+    assert QuantConvTranspose2d.default_quant_desc_weight.axis == 0  # its weight is [in, out, k, k]
+    layers = [layer for layer in module.modules() if isinstance(layer, QuantConvTranspose2d)]
+    assert len(layers) == 2
+    for layer in layers:
+        assert tuple(layer.weight_quantizer.amax.shape) == (1, layer.out_channels, 1, 1)
+
+
+def test_torch_ao_alone_would_leave_transposed_weights_in_floating_point() -> None:
+    from torch.ao.quantization.backend_config import get_native_backend_config
+    from torch.ao.quantization.backend_config.utils import get_module_to_qat_module
+
+    assert nn.Conv2d in get_module_to_qat_module(get_native_backend_config())
+    assert nn.ConvTranspose2d not in get_module_to_qat_module(get_native_backend_config())
+
+
+def test_torch_ao_histogram_searches_for_the_levels_there_are() -> None:
+    from torch.ao.quantization import HistogramObserver
+
+    module = wb.quantize(wb.Case("torch_ao", "ptq-histogram", "cyclegan"), "W8A4")
+    observers = [m for m in module.modules() if isinstance(m, HistogramObserver)]
+    assert observers
+    assert {observer.dst_nbins for observer in observers} == {16}  # its own choice is 256
+
+
+@pytest.mark.parametrize("backend", CYCLEGAN)
+def test_inputs_after_a_relu_get_all_levels(backend: str) -> None:
+    """A symmetric grid would waste the half of it that is below zero."""
+    case = CYCLEGAN[backend]
+    reference = wb.generator_of("cyclegan")
+    report = audit(wb.quantized(case, "W8A3"), wb.draw(reference, 8, seed=2), reference=reference)
+    rectified = {op.site: op.activation_levels for op in report.ops if op.site == "model.4"}
+    assert rectified == {"model.4": 8}
+
+
+def test_unsigned_ranges_saturate_below_zero() -> None:
+    """pytorch-quantization raises TypeError for a negative value in an unsigned range."""
+    module = wb.quantized(CYCLEGAN["pytorch_quantization"], "W8A8")
+    from pytorch_quantization.nn import TensorQuantizer
+
+    unsigned = [q for q in module.modules() if isinstance(q, TensorQuantizer) and q.unsigned]
+    assert unsigned
+    value = torch.tensor([-1.0, 0.0, 0.5])
+    assert (unsigned[0](value)[0] == 0).all()
+
+
+@pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization"])
+def test_percentiles_clip_a_lone_outlier_only(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = wb.Case(backend, "ptq-percentile", "cyclegan")
+    image = torch.linspace(-1, 1, 512 * 512).reshape(1, 1, 512, 512)
+    image[0, 0, 0, 0] = 50
+    module = wb.adapter_of(backend).quantize(nn.Sequential(nn.Conv2d(1, 1, 1)), [(image,)], case.cell("W8A8"))
+
+    operands: list[torch.Tensor] = []
+    convolve = nn.functional.conv2d
+
+    def spy(operand: torch.Tensor, *rest: Any) -> torch.Tensor:
+        operands.append(operand)
+        return convolve(operand, *rest)
+
+    monkeypatch.setattr(nn.functional, "conv2d", spy)
+    wb.render(module, (torch.linspace(-60, 60, 2001).reshape(1, 1, 1, -1),))
+    assert 0.9 < operands[0].max() < 1.2
+
+
+def test_per_channel_weights_of_an_uneven_layer() -> None:
+    """One channel a thousand times larger than the others must not flatten them."""
+    torch.manual_seed(0)
+    for layer, channel in ((nn.Conv2d(4, 6, 3), 0), (nn.ConvTranspose2d(4, 6, 3), 1)):
+        with torch.no_grad():
+            layer.weight.select(channel, 0).mul_(1000)
+        generator = nn.Sequential(layer)
+        inputs = (torch.randn(4, 4, 8, 8),)
+        with torch.no_grad():
+            reference = generator(*inputs)
+        for case in CYCLEGAN.values():
+            module = wb.adapter_of(case.adapter).quantize(
+                copy.deepcopy(generator), [inputs], case.cell("W8A8")
+            )
+            images = wb.render(module, inputs)
+            assert wb.signal_to_noise(images[:, 1:], reference[:, 1:]) > 30, (case, type(layer))
