@@ -70,7 +70,8 @@ def clustered_mean(
         raise MetricError(f"{len(clusters)} cluster labels for {n} values")
     if not all(math.isfinite(value) for value in values):
         raise MetricError("values hold NaN or infinity")
-    mean = math.fsum(values) / n
+    # Rounding must not put the mean of equal values beside them.
+    mean = min(max(math.fsum(values) / n, min(values)), max(values))
     extreme = {None: None, "min": min(values), "max": max(values)}[worst]
     members: dict[Hashable, list[float]] = {}
     for value, cluster in zip(values, clusters, strict=True):

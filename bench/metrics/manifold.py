@@ -119,7 +119,8 @@ def _share(hits: list[bool], clusters: Sequence[Hashable] | None) -> Estimate:
     n, share, z = len(hits), sum(hits) / len(hits), normal_quantile()
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    # At a share of 0 or 1 an end equals the share but for rounding.
+    low, high = max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
     return Estimate(share, math.sqrt(share * (1 - share) / n), low, high, n)
 
 

@@ -90,5 +90,6 @@ def ssim(first: Pixels, second: Pixels) -> npt.NDArray[np.float64]:
     total = by_image[:, 0].copy()
     for channel in range(1, channels):
         total += by_image[:, channel]
-    result: Float64 = total / channels
+    # Rounding may lift identical images a last bit above 1.
+    result: Float64 = np.clip(total / channels, -1.0, 1.0)
     return result

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ganqbench.metrics import MetricError
-from ganqbench.metrics.interval import clustered_mean, normal_quantile, t_quantile
+from ganqbench.metrics.interval import clustered_mean, distance_interval, normal_quantile, t_quantile
 
 
 def test_single_value_clusters_give_the_textbook_interval() -> None:
@@ -53,6 +53,25 @@ def test_the_order_of_values_changes_no_bit(rows: list[tuple[float, int]], rando
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     first = clustered_mean(*zip(*rows, strict=True), worst="min")
     assert first == clustered_mean(*zip(*shuffled, strict=True), worst="min")
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30) | st.floats(-1, 1).map(lambda x: [x] * 3))
+def test_a_mean_lies_within_its_values_and_its_interval(values: list[float]) -> None:
+    estimate = clustered_mean(values, range(len(values)), worst="min")
+    assert min(values) <= estimate.value <= max(values)
+    assert estimate.worst is not None
+    assert estimate.worst <= estimate.value
+    if estimate.low is not None and estimate.high is not None:
+        assert estimate.low <= estimate.value <= estimate.high
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_an_interval_of_a_distance_is_ordered_not_negative_and_continuous(value: float, half: float) -> None:
+    low, high = distance_interval(value, half)
+    assert 0 <= low <= value <= high
+    wider = distance_interval(value, half * (1 + 1e-9))
+    assert wider == pytest.approx((low, high), rel=1e-6, abs=1e-6 * (1 + value))
 
 
 def test_intervals_cover_at_their_level() -> None:
