@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,8 @@ LEAK = 0.25
 
 Only where the reference has a path around all its products (a skip from input to image);
 the module may quantize what takes that path."""
+MATTER = 0.5
+"""Least effect of silencing the matched products, relative to silencing all of them."""
 UNWATCHED = 1e-4
 """Root mean square difference that interception may make; kernels may round differently."""
 
@@ -35,9 +39,22 @@ def hidden_work(reference: Run, module: Run) -> int:
     return max(0, module.work - WORK_FACTOR * reference.work - WORK_PER_OPERAND * module.operands)
 
 
-def breaches(images: Tensor, reference: Run, first: Run, again: Run, silent: list[Tensor]) -> tuple[str, ...]:
-    """Every violation, as a sentence. `images` are the unwatched ones; `silent` those with all
-    products silenced: module and reference, each for both inputs."""
+@dataclass(frozen=True)
+class Silence:
+    """Images of module and reference for both inputs with all products silenced.
+
+    `muted` are the module's for the first input with only its matched products silenced.
+    """
+
+    module: Tensor
+    module_other: Tensor
+    reference: Tensor
+    reference_other: Tensor
+    muted: Tensor
+
+
+def breaches(images: Tensor, reference: Run, first: Run, again: Run, silence: Silence) -> tuple[str, ...]:
+    """Every violation, as a sentence. `images` are the module's when nobody watches."""
     found = []
     if not first.seen:
         found.append("The images did not come out of any tensor operation that the input reaches.")
@@ -48,28 +65,28 @@ def breaches(images: Tensor, reference: Run, first: Run, again: Run, silent: lis
     batch = len(images)
     foreign = max((size for key, size in again.leaves.items() if key not in first.leaves), default=0)
     if foreign > batch:
-        found.append(f"{foreign} values that change with the input came from outside the tensor operations.")
+        found.append(
+            f"{foreign} values that change with the input came from outside the tensor operations, "
+            "or from state that the module changes as it runs (is it in eval mode?)."
+        )
     if first.tampered | again.tampered:
         names = ", ".join(sorted(first.tampered | again.tampered))
         found.append(f"Values were changed outside the tensor operations before they reached {names}.")
     opaque = first.opaque - reference.opaque
     if opaque:
         found.append(f"Operations whose operands can't be read: {', '.join(sorted(opaque))}.")
-    if _leaks(images, *silent):
+    moved = torch.nan_to_num(silence.module - silence.module_other)
+    allowed = torch.nan_to_num(silence.reference - silence.reference_other)
+    if _rms(moved - allowed) > max(1e-6 * float(images.abs().max()), LEAK * _rms(allowed)):
         found.append(
             "With all products silenced the images still follow the input: something else computes them."
         )
+    effect = _rms(torch.nan_to_num(images - silence.muted))
+    if effect < MATTER * _rms(torch.nan_to_num(images - silence.module)):
+        found.append(
+            "Silencing the matched products hardly changes the images: something else computes them."
+        )
     return tuple(found)
-
-
-def _leaks(
-    images: Tensor, module: Tensor, module_other: Tensor, reference: Tensor, reference_other: Tensor
-) -> bool:
-    """Whether the silenced module still tells two inputs apart, other than the reference does."""
-    moved = torch.nan_to_num(module - module_other)
-    allowed = torch.nan_to_num(reference - reference_other)
-    floor = 1e-6 * float(images.abs().max())
-    return _rms(moved - allowed) > max(floor, LEAK * _rms(allowed))
 
 
 def _rms(difference: Tensor) -> float:

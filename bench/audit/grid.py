@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,13 @@ ACCIDENT = 1e-3
 """A fit counts as evidence below this expected number of accidental fits."""
 _LADDER = (16, 256, MAX_LEVELS)
 _PROBES = 48
-_ROUNDS = 32  # each round at least halves the step, and 2^16 levels allow 16 halvings
+_ROUNDS = 64  # each round refines the step or widens the sample; 2^16 levels allow 16 halvings
 _RESOLUTION = 0.25  # a tolerance above this share of a step fits anything
 
+_STRETCH = 2**20  # values verified at a time, to bound the memory for float64 copies
+
 Values = NDArray[np.float64]
+Numbers = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -64,55 +68,51 @@ class Grid:
 
     def holds(self, values: Values) -> bool:
         """Whether other values lie on the same grid (extended in both directions)."""
-        if not values.size:
-            return True
         return not _off(values, self.step, self.offset, self.tolerance).any()
 
 
-def find_grid(
-    values: NDArray[np.floating] | NDArray[np.integer], max_levels: int = MAX_LEVELS
-) -> Grid | None:
+def find_grid(values: Numbers, max_levels: int = MAX_LEVELS, sample: int = 8192) -> Grid | None:
     """Coarsest affine grid of at most `max_levels` (<= 65,536) levels through all values (any shape).
 
     Returns None when there is none, or when a value is not finite. Whether the fit means
     anything for so few values is for `Grid.log_accident` to say.
+
+    Of many values a strided sample is fitted first: any subset of a grid lies on that grid, so
+    a sample without one settles the matter. Then every value is verified, and those off the
+    sample's grid (which used only every second level, say) join the sample.
     """
     if max_levels > MAX_LEVELS:
         raise ValueError(f"at most {MAX_LEVELS} levels can be told apart in float32, not {max_levels}")
-    flat = np.asarray(values, dtype=np.float64).ravel()
-    if not flat.size or not np.isfinite(flat).all():
-        return None
-    points = np.unique(flat)
-    nonzero = int(np.count_nonzero(flat))
-    elements = nonzero + (nonzero < flat.size)
-    return _fit(points, elements, max_levels)
-
-
-def find_grid_large(values: Values, max_levels: int = MAX_LEVELS, sample: int = 8192) -> Grid | None:
-    """`find_grid` for many values: fits a strided sample, then verifies every value.
-
-    Any subset of a grid lies on that grid, so a sample without a grid settles the matter.
-    Values off the sample's grid (which used only every second level, say) join the sample.
-    """
     flat = values.ravel()
-    if flat.size <= 2 * sample:
-        return find_grid(flat, max_levels)
+    if not flat.size:
+        return None
     low, high = float(flat.min()), float(flat.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         return None
     # An odd stride does not run in step with rows whose length is a power of two.
-    points = np.unique(np.append(flat[:: (flat.size // sample) | 1], (low, high)))
+    stride = 1 if flat.size <= 2 * sample else (flat.size // sample) | 1
+    points = np.unique(np.append(flat[::stride].astype(np.float64), (low, high)))
     nonzero = int(np.count_nonzero(flat))
     elements = nonzero + (nonzero < flat.size)
     for _ in range(_ROUNDS):
         grid = _fit(points, elements, max_levels)
-        if grid is None:
-            return None
-        off = flat[_off(flat, grid.step, grid.offset, grid.tolerance)]
+        if grid is None or stride == 1:
+            return grid
+        off = _first_off(flat, grid, sample)
         if not off.size:
             return grid
-        points = np.unique(np.append(points, off[:: max(1, off.size // sample)]))
+        points = np.unique(np.append(points, off))
     return None
+
+
+def _first_off(flat: Numbers, grid: Grid, count: int) -> Values:
+    """Values off the grid, thinned out to about `count`, from the first stretch that has any."""
+    for start in range(0, flat.size, _STRETCH):
+        part = flat[start : start + _STRETCH].astype(np.float64)
+        off = part[_off(part, grid.step, grid.offset, grid.tolerance)]
+        if off.size:
+            return np.asarray(off[:: max(1, off.size // count)])
+    return np.empty(0)
 
 
 def _fit(points: Values, elements: int, max_levels: int) -> Grid | None:

@@ -9,9 +9,10 @@ change between two operations are tampering.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,19 +78,20 @@ def watch(
     inputs: Inputs,
     *,
     inspect: bool = False,
-    silence: bool = False,
+    silence: Callable[[int], bool] = lambda product: False,
     weights: Weights | None = None,
 ) -> Run:
     """Run `module(*inputs)` under interception and say what happened.
 
-    `inspect` judges operands and checks seals and leaves; `silence` replaces the result of
-    every product by zeros, so that the images show what went past the products. `weights`
+    `inspect` judges operands and checks seals and leaves; `silence` says for which
+    products (numbered as they run) the result is replaced by zeros, so that the images show
+    what went past them. `weights`
     remembers judgements of weights between runs. Raises TypeError unless the module returns
     one tensor.
     """
     mode = Interception(inspect=inspect, silence=silence, weights={} if weights is None else weights)
     copies = tuple(value.clone() for value in inputs)
-    with torch.no_grad(), seeded(), _paths(module, mode.path):
+    with torch.no_grad(), seeded(), _uncompiled(), _paths(module, mode.path):
         for value in copies:
             mode.ledger.write(value, varies=True, sources=0)
         with mode:
@@ -110,6 +112,13 @@ def seeded() -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(0)
         yield
+
+
+def _uncompiled() -> AbstractContextManager[object]:
+    """Let compiled modules run as they were written, so that their operations are seen."""
+    if "torch._dynamo" not in sys.modules:  # then nothing is compiled, and loading it takes seconds
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 @contextmanager
@@ -133,7 +142,7 @@ def _paths(module: nn.Module, path: list[str]) -> Iterator[None]:
 class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The dispatch mode behind `watch`; one instance serves one run."""
 
-    def __init__(self, *, inspect: bool, silence: bool, weights: Weights) -> None:
+    def __init__(self, *, inspect: bool, silence: Callable[[int], bool], weights: Weights) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.path: list[str] = []
         self.ledger = Ledger(strict=inspect)
@@ -218,7 +227,8 @@ class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: Mapping[str, Any],
         arguments: dict[str, Any],
     ) -> Any:
-        result = _silent(func, args, kwargs) if self._silence else func(*args, **kwargs)
+        silent = self._silence(len(self._observations))
+        result = _silent(func, args, kwargs) if silent else func(*args, **kwargs)
         self._observations.append(self._observe(read_product(name, arguments, _tensors(result)[0])))
         return result
 

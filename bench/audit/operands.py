@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganqbench.audit.grid import ACCIDENT, Grid, Values, find_grid_large
+from ganqbench.audit.grid import ACCIDENT, Grid, Numbers, find_grid
 
-_SURE_BITS = 8
 Granularity = Literal["tensor", "channel", "sample"]
+_SURE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def bit_width(levels: int | None) -> int:
     return 32 if levels is None else max(1, math.ceil(math.log2(levels)))
 
 
-def judge_weight(weight: Values) -> Judgement:
+def judge_weight(weight: Numbers) -> Judgement:
     """Judge a weight given as [output channels, values per channel]."""
     count = weight.size
-    whole = find_grid_large(weight)
+    whole = find_grid(weight)
     best = Judgement(None, None, 0, count)
     if whole is not None and _believable([whole], weight):
         best = Judgement(whole.levels, "tensor", 1, count, whole)
@@ -76,7 +76,7 @@ def judge_activation(value: Tensor, *, by_sample: bool = True) -> Judgement:
     if not readable(value):
         return Judgement(None, None, 0, count)
     values = to_numpy(value)
-    whole = find_grid_large(values)
+    whole = find_grid(values)
     best = UNREADABLE
     if whole is not None and _believable([whole], values):
         best = Judgement(whole.levels, "tensor", 1, count, whole)
@@ -91,16 +91,19 @@ def readable(value: Tensor) -> bool:
     return not value.is_complex() and not value.is_quantized and value.layout == torch.strided
 
 
-def to_numpy(value: Tensor) -> Values:
-    """The tensor's values in float64, whose 53 bits hold every float32 and int32 exactly."""
-    return np.asarray(value.detach().cpu().double().contiguous().numpy(), dtype=np.float64)
+def to_numpy(value: Tensor) -> Numbers:
+    """The tensor's values as a contiguous array; half precisions, which numpy lacks in part, as float32."""
+    if value.is_floating_point() and value.dtype != torch.float64:
+        value = value.float()
+    array: Numbers = value.detach().cpu().contiguous().numpy()
+    return array
 
 
-def _narrower(whole: Judgement, values: Values, granularity: Granularity) -> Judgement:
+def _narrower(whole: Judgement, values: Numbers, granularity: Granularity) -> Judgement:
     """Judge every item of dimension 0 by itself, if that takes fewer bits than one grid for all."""
     grids = []
     for item in values:
-        grid = find_grid_large(item)
+        grid = find_grid(item)
         if grid is None:
             return whole
         grids.append(grid)
@@ -110,7 +113,7 @@ def _narrower(whole: Judgement, values: Values, granularity: Granularity) -> Jud
     return whole
 
 
-def _believable(grids: list[Grid], values: Values) -> bool:
+def _believable(grids: list[Grid], values: Numbers) -> bool:
     """Whether random reals would hardly ever fit all these grids at the width they need.
 
     Groups fit independently, so their expected numbers of accidents multiply: a group too

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from torch import Tensor
 from torch._ops import OpOverload
 
-from ganqbench.audit.grid import Values
+from ganqbench.audit.grid import Numbers
 from ganqbench.audit.operands import to_numpy
 
 Kind = Literal["conv", "conv_transposed", "linear", "matmul", "attention"]
@@ -64,7 +64,7 @@ class Product:
         """Which operand of a matrix product is the weight: the one that the input can't change."""
         return self.form == "matmul" and right_varies and not left_varies
 
-    def rows(self, left: bool) -> Values:
+    def rows(self, left: bool) -> Numbers:
         """The weight as [output channels, values per channel]."""
         weight = self.left if left else self.right
         if self.form == "matmul":

@@ -109,6 +109,20 @@ def test_inference_mode_inside_and_outside(translator: nn.Module, images: Tensor
     assert plainly == inside == outside
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_traced_exported_and_compiled_modules(plain: nn.Module, images: Tensor, quantize: Quantize) -> None:
+    plainly = audit(quantize(plain), (images,), reference=plain)
+    with torch.no_grad():
+        others = [
+            torch.jit.trace(quantize(plain), (images,)),
+            torch.export.export(quantize(plain), (images,)).module(),
+            torch.compile(quantize(plain), backend="eager"),
+        ]
+    for other in others:
+        assert audit(other, (images,), reference=plain) == plainly
+
+
 def test_autograd_makes_no_difference(translator: nn.Module, images: Tensor, quantize: Quantize) -> None:
     with torch.enable_grad():
         report = audit(quantize(translator), (images.requires_grad_(),), reference=translator)
@@ -130,10 +144,9 @@ def test_two_audits_agree_and_leave_no_trace(
 
 
 def test_the_report_is_plain_data(plain: nn.Module, images: Tensor, quantize: Quantize) -> None:
-    document = audit(quantize(plain), (images,), reference=plain).as_dict(4, 8)
-    assert json.loads(json.dumps(document)) == document
-    assert document["coverage"] == 1
-    assert document["ops"][0]["weight_bits"] == 4
+    rows = audit(quantize(plain), (images,), reference=plain).as_rows()
+    assert json.loads(json.dumps(rows)) == rows
+    assert (rows[0]["site"], rows[0]["weight_levels"], rows[0]["weight_bits"]) == ("one", 15, 4)
 
 
 def test_exempt_sites_leave_the_count_and_declared_ones_are_shown(

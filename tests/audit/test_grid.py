@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ganqbench.audit.grid import MAX_LEVELS, find_grid, find_grid_large
+from ganqbench.audit.grid import MAX_LEVELS, find_grid
 from ganqbench.audit.operands import judge_weight
 
 QUICK = settings(max_examples=80, deadline=None)
@@ -98,9 +98,9 @@ def test_a_codebook_is_no_grid() -> None:
 def test_one_value_off_the_grid_is_found_among_a_million() -> None:
     rng = np.random.default_rng(3)
     values = ((codes(rng, 8, 1_000_000) - 100) * np.float32(0.013)).astype(np.float64)
-    assert find_grid_large(values).levels == 256  # type: ignore[union-attr]
+    assert find_grid(values).levels == 256  # type: ignore[union-attr]
     values[123_457] += 0.3 * 0.013
-    grid = find_grid_large(values)
+    grid = find_grid(values)
     assert grid is None or grid.levels > 256
 
 
@@ -108,7 +108,7 @@ def test_a_finer_step_that_the_sample_missed_is_found() -> None:
     values = np.zeros(1_000_000)
     values[:: 1_000_000 // 8192 | 1] = 2.0
     values[-1], values[5], values[77_777] = 200.0, 1.0, 0.25
-    grid = find_grid_large(values)
+    grid = find_grid(values)
     assert grid is not None
     assert grid.step == pytest.approx(0.25)
     assert grid.levels == 801
@@ -117,7 +117,7 @@ def test_a_finer_step_that_the_sample_missed_is_found() -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_on_no_grid(bad: float) -> None:
     assert find_grid(np.array([0.0, 1.0, bad])) is None
-    assert find_grid_large(np.append(np.zeros(100_000), bad)) is None
+    assert find_grid(np.append(np.zeros(100_000), bad)) is None
     assert find_grid(np.array([])) is None
 
 
