@@ -96,7 +96,7 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
     records = [run.record for row in board.rows for run in row.runs]
     return {
         "siblings": tuple(other for other in siblings if other is not board),
-        "suite": suites.described(board.suite, board.version, board.gan),
+        "suite": suites.described(board.suite, board.gan, {r.provenance.suite for r in records}),
         "scale": Scale.over(numbers, log=key == "fid"),
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
         "bits": [(width, bits[width]) for width in sorted(bits, key=bits_order)],

@@ -17,12 +17,15 @@ class Described:
     protocol: Protocol
 
 
-def described(name: str, version: int, gan: str) -> Described | None:
-    """The description of a board's suite; None for another version, which may have measured otherwise."""
+def described(name: str, gan: str, digests: set[str]) -> Described | None:
+    """The description of a board's suite; None unless every record was measured exactly so.
+
+    `digests` are what the board's records say of the suite they were run under.
+    """
     try:
         suite = load_suite(name)
     except UserError:
         return None
-    if suite.version != version or gan not in suite.protocol:
+    if gan not in suite.protocol or digests != {suite.digest(gan)}:
         return None
     return Described(suite.title, suite.protocol[gan])

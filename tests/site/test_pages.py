@@ -10,6 +10,7 @@ import site_factory as factory
 from site_reader import Reader, dead_links, read_site
 
 from ganqbench.site import build
+from ganqbench.suite import load_suite
 
 BOARD = Path("mini-v1", factory.GAN, "index.html")
 HOSTILE = (
@@ -75,6 +76,16 @@ def test_by_fid_where_there_is_one(tmp_path: Path) -> None:
 def test_fp32_is_no_configuration(small: tuple[Path, Path]) -> None:
     assert "8 configurations of 3 backends" in Reader(small[1] / BOARD).text
     assert "8 configurations, 2 without a result" in Reader(small[1] / "index.html").text
+
+
+def test_resolution_is_told_only_where_it_is_known(small: tuple[Path, Path], tmp_path: Path) -> None:
+    suite = load_suite("mini")
+    where = factory.provenance(suite=suite.digest(factory.GAN))
+    factory.put(tmp_path / "results", factory.document(provenance=where))
+    build(tmp_path / "results", tmp_path / "site")
+    resolution = suite.protocol[factory.GAN].resolution
+    assert f"{resolution} × {resolution} px" in Reader(tmp_path / "site" / BOARD).text
+    assert " px" not in Reader(small[1] / BOARD).text  # measured under another suite
 
 
 def test_columns_that_nobody_fills_are_left_out(small: tuple[Path, Path]) -> None:
