@@ -21,6 +21,10 @@ class Protocol(BaseModel):
     batch: Annotated[int, Field(ge=2)]
     preview_bytes: Annotated[int, Field(ge=1000, le=160_000)]
 
+    def counts(self) -> dict[str, int]:
+        """All that can change a number."""
+        return self.model_dump(mode="json", exclude={"preview_bytes"})
+
     @model_validator(mode="after")
     def _two_batches(self) -> Protocol:
         if self.final < 2 * self.batch:

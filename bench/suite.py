@@ -78,8 +78,7 @@ class Suite(BaseModel):
 
     def digest(self, gan: str) -> str:
         """Hash of all in this suite that can change a number of this GAN's cells."""
-        protocol = self.protocol[gan].model_dump(mode="json", exclude={"preview_bytes"})
-        return sha256(canonical({"version": self.version, "protocol": protocol}))
+        return sha256(canonical({"version": self.version, "protocol": self.protocol[gan].counts()}))
 
 
 def suite_names() -> tuple[str, ...]:

@@ -110,6 +110,7 @@ def make_record(item: Planned, outcome: Outcome, context: _Context) -> Record:
             "numeric_code": item.code,
             "suite": item.suite_digest,
             "weights": item.weights,
+            "protocol": item.protocol.counts(),
             "inputs": found.get("inputs", {}),
             "baseline_images": found.get("baseline_images"),
             "versions": item.versions,

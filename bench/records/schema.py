@@ -152,6 +152,7 @@ class Provenance(Part):
     numeric_code: Sha256
     suite: Sha256
     weights: Sha256 | None
+    protocol: Annotated[dict[Slug, Count], Field(max_length=16)]
     inputs: Annotated[dict[Slug, Name], Field(max_length=8)] = {}
     baseline_images: Sha256 | None = None
     versions: Annotated[dict[Name, Name | None], Field(max_length=64)]

@@ -70,6 +70,7 @@ def document(**changes: Any) -> dict[str, Any]:
             "numeric_code": HASH,
             "suite": HASH,
             "weights": HASH,
+            "protocol": {"resolution": 8, "calibrate": 2, "final": 8, "batch": 2},
             "versions": {"torch": "2.14.1"},
             "commit": None,
             "dirty": None,

@@ -51,6 +51,7 @@ def provenance(**more: Any) -> dict[str, Any]:
             "os": "Linux 6.1",
         },
         "command": "ganqbench run --suite mini",
+        "protocol": {"resolution": 64, "calibrate": 4, "final": 8, "batch": 2},
         "seeds": {"calibration": 0},
         "finished": "2026-11-24T02:40:00Z",
         **more,
