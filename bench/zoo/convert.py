@@ -26,7 +26,7 @@ class Source:
     transpose: bool = False
     """Swap the first two dimensions (input and output channels)."""
     optional: bool = False
-    """Keep the generator's own value if the checkpoint has none."""
+    """Take zeros if the checkpoint has none."""
 
 
 def listed(keys: Iterable[str]) -> str:
@@ -80,10 +80,10 @@ def fill(
 ) -> Generator:
     """Loads `state` into `generator` in eval mode; `sources` says where each of its own keys is found.
 
-    `ignored` are keys of the checkpoint without a counterpart here. Raises UserError listing the
-    missing keys, the extra ones, or the tensors of a wrong shape.
+    The generator is one of shapes alone (built under `torch.device("meta")`), which spares initial
+    values that nobody will see. `ignored` are keys of the checkpoint without a counterpart here.
+    Raises UserError listing the missing keys, the extra ones, or the tensors of a wrong shape.
     """
-    own = generator.state_dict()
     used = {source.key for source in sources.values()}
     missing = {source.key for source in sources.values() if not source.optional} - set(state)
     if missing:
@@ -94,10 +94,11 @@ def fill(
             f"The state has keys that {arch} does not know: {listed(extra)}.",
             "Pass the state_dict of the generator alone, or name another architecture.",
         )
-    wrong = []
-    for name, target in own.items():
+    own, wrong = {}, []
+    for name, target in generator.state_dict().items():
         source = sources[name]
         if source.key not in state:
+            own[name] = torch.zeros(target.shape, dtype=target.dtype)
             continue
         tensor = state[source.key].detach()
         expected = list(target.shape)
@@ -106,17 +107,18 @@ def fill(
         if list(tensor.shape) != expected:
             wrong.append(f"{source.key} has shape {list(tensor.shape)}, expected {expected}")
             continue
-        if source.transpose:
-            tensor = tensor.transpose(0, 1)
-        if target.is_floating_point():
-            # In double, so that a folded factor costs one rounding.
-            tensor = (tensor.double() * source.scale).to(target.dtype)
-        own[name] = tensor.contiguous().to(target.dtype)
+        own[name] = _acting(tensor, source).to(target.dtype, copy=True)
     if wrong:
         raise UserError(
             f"The state does not fit {arch}: {'; '.join(wrong[:_SHOWN])}.",
             "Pass a state_dict whose tensors belong together, and its own constructor arguments.",
         )
-    with torch.no_grad():
-        generator.load_state_dict(own)
+    generator.load_state_dict(own, assign=True)
     return generator.eval()
+
+
+def _acting(tensor: Tensor, source: Source) -> Tensor:
+    """The tensor as our layer holds it; a constant factor costs one rounding."""
+    if source.transpose:
+        tensor = tensor.transpose(0, 1).contiguous()
+    return tensor if source.scale == 1 else tensor.double() * source.scale

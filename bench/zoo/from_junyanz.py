@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from ganqbench.errors import UserError
 from ganqbench.zoo.convert import Source, State, fill, known_arguments, missing_keys, shape, told
 from ganqbench.zoo.cyclegan import Padding, ResnetGenerator
@@ -55,7 +57,8 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> ResnetGenerator:
     if zero != (padding == "zero"):
         told(kwargs, "padding_type", "zero" if zero else "reflect or replicate")
 
-    generator = ResnetGenerator(in_channels, out_channels, ngf, blocks, affine, padding)
+    with torch.device("meta"):
+        generator = ResnetGenerator(in_channels, out_channels, ngf, blocks, affine, padding)
     # Our residual blocks hold padding, convolution, norm, ReLU, padding, convolution, norm.
     moved = {1: first, 2: first + 1, 5: second, 6: second + 1}
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ganqbench.errors import UserError
@@ -80,7 +81,8 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> SAGAN:
     if "g_conv_dim" in kwargs and size in _WIDTHS:
         told({"widths": [kwargs["g_conv_dim"] * unit for unit in _WIDTHS[size]]}, "widths", widths)
 
-    generator = SAGAN(widths, z_dim, classes, attention)
+    with torch.device("meta"):
+        generator = SAGAN(widths, z_dim, classes, attention)
     sources = {
         name: Source(name, optional=name.endswith("num_batches_tracked")) for name in generator.state_dict()
     }

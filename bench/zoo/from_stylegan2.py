@@ -79,21 +79,22 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
         base, most = synthesis_kwargs.get("channel_base", 32768), synthesis_kwargs.get("channel_max", 512)
         told({"channels": [min(base // r, most) for r in resolutions]}, "channels", channels)
 
-    generator = StyleGAN2(
-        channels=channels,
-        z_dim=z_dim,
-        w_dim=w_dim,
-        c_dim=c_dim,
-        mapping_layers=layers,
-        architecture=architecture,
-        conv_clamp=synthesis_kwargs.get("conv_clamp"),
-        image_channels=image_channels,
-        hidden_dim=hidden,
-        embed_dim=embed_dim,
-        lr_multiplier=mapping_kwargs.get("lr_multiplier", 0.01),
-        noise=noise,
-        fir=_filter(state, f"synthesis.b{resolutions[-1]}.conv1.resample_filter"),
-    )
+    with torch.device("meta"):
+        generator = StyleGAN2(
+            channels=channels,
+            z_dim=z_dim,
+            w_dim=w_dim,
+            c_dim=c_dim,
+            mapping_layers=layers,
+            architecture=architecture,
+            conv_clamp=synthesis_kwargs.get("conv_clamp"),
+            image_channels=image_channels,
+            hidden_dim=hidden,
+            embed_dim=embed_dim,
+            lr_multiplier=mapping_kwargs.get("lr_multiplier", 0.01),
+            noise=noise,
+            fir=_filter(state, f"synthesis.b{resolutions[-1]}.conv1.resample_filter"),
+        )
     sources = _sources(generator)
     filters = {key: value for key, value in state.items() if key.endswith(".resample_filter")}
     squared = {**state, **{key: _square(value) for key, value in filters.items()}}

@@ -12,3 +12,10 @@ class MatMul(nn.Module):
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """The product of each pair of matrices."""
         return torch.bmm(left, right)
+
+
+def init_normal(tensor: Tensor, std: float = 1.0) -> Tensor:
+    """Fills `tensor` with normal numbers and returns it; one of shape alone ("meta") is left as it is."""
+    if not tensor.is_meta:
+        nn.init.normal_(tensor, std=std)
+    return tensor

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from ganqbench.zoo.layers import init_normal
+
 SQRT2 = math.sqrt(2)  # the gain after every leaky ReLU
 
 
@@ -107,10 +109,10 @@ class ModulatedConv(nn.Module):
         self.up = up
         self.demodulate = demodulate
         self.kernel = kernel
-        nn.init.normal_(self.affine.weight, std=1 / math.sqrt(w_dim))
+        init_normal(self.affine.weight, std=1 / math.sqrt(w_dim))
         nn.init.ones_(self.affine.bias)
         # Only the direction of demodulated weights matters; the others start with unit gain.
-        nn.init.normal_(self.conv.weight, std=1 if demodulate else 1 / math.sqrt(inputs * kernel**2))
+        init_normal(self.conv.weight, std=1 if demodulate else 1 / math.sqrt(inputs * kernel**2))
 
     def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor | None]:
         """The convolved maps [N, co, H', W'] and the factors [N, co] that they are still to be scaled by."""
@@ -154,7 +156,7 @@ class StyledConv(nn.Module):
         self.noise = noise
         if noise:
             self.noise_strength = nn.Parameter(torch.zeros([]))
-            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.register_buffer("noise_const", init_normal(torch.empty(resolution, resolution)))
         self.gain = gain * SQRT2
         self.clamp = None if clamp is None else clamp * gain
 

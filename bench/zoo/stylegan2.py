@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 from ganqbench.errors import UserError
 from ganqbench.zoo.generator import Generator, Inputs
 from ganqbench.zoo.latents import draw
+from ganqbench.zoo.layers import init_normal
 from ganqbench.zoo.modulated import SQRT2, ModulatedConv, StyledConv, ToRGB, fir_upsample, make_fir
 
 Architecture = Literal["skip", "orig", "resnet"]
@@ -70,13 +71,13 @@ class Mapping(nn.Module):
         embedded = (embed_dim or w_dim) if c_dim else 0
         if c_dim:
             self.embed = nn.Linear(c_dim, embedded)
-            nn.init.normal_(self.embed.weight, std=1 / math.sqrt(c_dim))
+            init_normal(self.embed.weight, std=1 / math.sqrt(c_dim))
             nn.init.zeros_(self.embed.bias)
         widths = [z_dim + embedded, *[hidden_dim or w_dim] * (num_layers - 1), w_dim]
         self.layers = nn.Sequential()
         for inputs, outputs in pairwise(widths):
             linear = nn.Linear(inputs, outputs)
-            nn.init.normal_(linear.weight, std=SQRT2 / math.sqrt(inputs))
+            init_normal(linear.weight, std=SQRT2 / math.sqrt(inputs))
             nn.init.zeros_(linear.bias)
             self.layers.extend([linear, nn.LeakyReLU(0.2)])
         self.register_buffer("w_avg", torch.zeros(w_dim))
@@ -135,7 +136,7 @@ class Block(nn.Module):
         self.is_first = first
         self.residual = architecture == "resnet" and not first
         if first:
-            self.const = nn.Parameter(torch.randn(outputs, resolution, resolution))
+            self.const = nn.Parameter(init_normal(torch.empty(outputs, resolution, resolution)))
         else:
             self.conv0 = StyledConv(
                 inputs, outputs, w_dim, resolution, up=True, fir=fir, clamp=clamp, noise=noise
@@ -157,7 +158,7 @@ class Block(nn.Module):
         self.adds_image = architecture == "skip" and not first
         if self.residual:
             self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
-            nn.init.normal_(self.skip.weight, std=math.sqrt(0.5 / inputs))
+            init_normal(self.skip.weight, std=math.sqrt(0.5 / inputs))
         if self.residual or self.adds_image:
             self.register_buffer("fir", fir.clone())
         self.num_conv = 1 if first else 2
