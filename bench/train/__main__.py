@@ -89,6 +89,7 @@ def cyclegan(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
 @click.option("--images", type=int, help="Length of the run in images.")
+@click.option("--batch", type=int, help="Images per step; fewer make more of a short run.")
 @click.option("--seed", type=int, help="Seed of initialisation and sampling.")
 @click.option("--init", type=click.Path(path_type=Path), help="Generator weights to start from.")
 @click.option("--publish-only", is_flag=True, help="Write the best weights so far and stop.")
@@ -100,6 +101,7 @@ def gan(
     out: Path,
     weights: Path | None,
     images: int | None,
+    batch: int | None,
     seed: int | None,
     init: Path | None,
     publish_only: bool,
@@ -117,6 +119,7 @@ def gan(
     recipe.config = replace(
         recipe.config,
         images=recipe.config.images if images is None else images,
+        batch=recipe.config.batch if batch is None else batch,
         seed=recipe.config.seed if seed is None else seed,
     )
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)

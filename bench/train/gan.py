@@ -55,7 +55,7 @@ class GanConfig:
     ema: float = 0.998
     ema_late: float = 0.999
     decay_from: float = 0.6
-    evaluate_every: int = 20_000
+    evaluate_every: int = 12_000
     evaluate_images: int = 5_000
 
 
