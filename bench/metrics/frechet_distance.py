@@ -31,8 +31,8 @@ def frechet(real: Any, fake: Any, clusters: Clusters | None = None) -> Estimate:
         fake: features ``[N, d]``.
         clusters: the independent unit of each row of ``fake`` where rows share one.
 
-    The standard error is that of the influence function; the interval is formed on the root of the
-    distance. For N <= d there is a value but no interval. Raises MetricError for NaN, infinity,
+    The standard error is that of the influence function; the interval follows the distance's curvature
+    too, as it is skewed. For N <= d there is a value but no interval. Raises MetricError for NaN, infinity,
     shapes that don't fit and fewer than two rows.
     """
     reference = as_reference(real)
@@ -41,7 +41,8 @@ def frechet(real: Any, fake: Any, clusters: Clusters | None = None) -> Estimate:
     if spread is None:
         return Estimate(fit.value, None, None, None, fit.n, note=_note(fit, reference, clusters))
     se, factor = spread
-    low, high = distance_interval(fit.value, factor * se + fit.rounding)
+    half = factor * se
+    low, high = distance_interval(fit.value, half + fit.rounding, fit.bend(half))
     return Estimate(fit.value, se, low, high, fit.n, note=_note(fit, reference, clusters))
 
 

@@ -88,13 +88,35 @@ class Fit:
         2 u' s^-1 v; from the covariance 2 sum_ij g_ij (u u' - w)_ij (v v' - w)_ij.
         """
         u, v, w = self.projected[first], self.projected[second], self.eigenvalues
-        s = np.sqrt(w)
-        weights = 1 / (2 * np.outer(s, s) * np.add.outer(s, s))
+        s, weights = self._second_derivative()
         own = np.diagonal(weights) * w
         product = u * v
         outer = ((product @ weights) * product).sum(axis=1) - (u * u + v * v) @ own + float(own @ w)
         result: Float64 = 2 * (product @ (1 / s)) + 2 * outer
         return result
+
+    def bend(self, step: float) -> float:
+        """Half the second derivative along the influence, over a change of the distance by ``step``.
+
+        The sample is reweighted in proportion to each row's influence, the direction in which the
+        distance changes fastest for its likelihood.
+        """
+        if self.influence is None or step == 0:
+            return 0.0
+        centred = self.influence - self.influence.mean()
+        squares = float(centred @ centred)
+        if squares == 0:
+            return 0.0
+        weights = centred * (step / squares)
+        mean = weights @ self.projected
+        covariance = (self.projected * weights[:, None]).T @ self.projected
+        s, derivative = self._second_derivative()
+        return float((mean * mean) @ (1 / s) + (derivative * covariance * covariance).sum())
+
+    def _second_derivative(self) -> tuple[Float64, Float64]:
+        """s ``[r]`` and g ``[r, r]`` of :meth:`curvature`."""
+        s = np.sqrt(self.eigenvalues)
+        return s, 1 / (2 * np.outer(s, s) * np.add.outer(s, s))
 
 
 def second_order_variance(fit: Fit, minus: Fit) -> float:

@@ -85,16 +85,21 @@ def clustered_mean(
     return Estimate(mean, se, mean - half, mean + half, n, extreme)
 
 
-def distance_interval(value: float, half: float) -> tuple[float, float]:
-    """Interval of a squared distance whose linear half-width is ``half``, formed on its root.
+def distance_interval(value: float, half: float, bend: float | None = None) -> tuple[float, float]:
+    """Interval of a squared distance whose linear half-width is ``half``, never below 0.
 
-    A squared distance near zero is skewed to the right; its root is close to normal (delta method:
-    SE of the root = SE / (2 root)). Squaring the root's ends gives ``value -+ half + half^2/(4 value)``.
-    Where the half-width exceeds twice the value the delta method has no meaning left: the interval
-    then starts at 0 and its upper end is held at ``value + 1.5 half``, which joins continuously.
+    A squared distance near zero is skewed to the right: it moves along ``value + t half + t^2 bend``,
+    t from -1 to 1, with ``bend`` half the second derivative (the quadratic term of DiCiccio and
+    Efron's ABC intervals, 1992). The lower end is the parabola's lowest point on the way.
+
+    Without ``bend`` the root is taken to be normal, which makes it ``half^2 / (4 value)``, and where
+    the half-width exceeds twice the value, so that the root has no meaning left, ``half / 2``.
     """
-    if half <= 0:
-        return value, value
-    bend = half / 2 if half >= 2 * value else half * half / (4 * value)
-    low = 0.0 if half >= 2 * value else max(0.0, value - half + bend)
-    return low, value + half + bend
+    if bend is None:
+        if half <= 0:
+            return value, value
+        bend = half / 2 if half >= 2 * value else half * half / (4 * value)
+        if half >= 2 * value:
+            return 0.0, value + half + bend
+    low = value - half + bend if 2 * bend <= half else value - half * half / (4 * bend)
+    return max(0.0, min(low, value)), value + half + bend

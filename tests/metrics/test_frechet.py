@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ganqbench.metrics import MetricError, frechet, frechet_delta, frechet_paired
 from ganqbench.metrics.frechet_distance import frechet_from_moments
+from ganqbench.metrics.gaussian_fit import Fit
 from ganqbench.metrics.reference import Reference
 
 Array = npt.NDArray[np.float64]
@@ -283,3 +284,23 @@ def test_damaged_missing_and_foreign_references_are_refused(tmp_path: Path) -> N
 def test_impossible_moments_are_refused(mean: Array, covariance: Array, n: int, message: str) -> None:
     with pytest.raises(MetricError, match=message):
         Reference.from_moments(mean, covariance, n)
+
+
+def test_the_bend_is_the_second_derivative_along_the_influence() -> None:
+    n = 400
+    reference, fake = Reference.from_features(sample(500, 3, 0)), generated(n, 3, 1)
+    fit = Fit.of("fake", fake, reference)
+    assert fit.influence is not None
+    centred = fit.influence - fit.influence.mean()
+    step = 1e-3
+
+    def moved(sign: float) -> float:
+        weights = 1 / n + sign * step * centred / (centred @ centred)
+        mean = weights @ fake
+        rows = fake - mean
+        covariance = (rows * weights[:, None]).T @ rows * n / (n - 1)
+        return frechet_from_moments(reference, mean, covariance, n)
+
+    assert moved(1) - moved(-1) == pytest.approx(2 * step, rel=0.01)
+    second = (moved(1) - 2 * moved(0) + moved(-1)) / 2
+    assert fit.bend(step) == pytest.approx(second, rel=0.02)

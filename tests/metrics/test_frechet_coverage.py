@@ -31,6 +31,12 @@ def rectified(rng: np.random.Generator, n: int) -> Array:
     return rows
 
 
+def bimodal(rng: np.random.Generator, n: int) -> Array:
+    """One direction outweighs all others, and the distance along it is close to zero."""
+    rows: Array = rng.standard_normal((n, DIM)) + 3.0 * (rng.random((n, 1)) < 0.3)
+    return rows
+
+
 class World:
     """A reference, and pairs of FP32 and quantized features drawn from one generator."""
 
@@ -67,7 +73,7 @@ def coverage(estimates: list[Estimate]) -> float:
 
 
 # 95 % of 400 redraws has a standard deviation of 1.1 %.
-@pytest.mark.parametrize("noise", [gaussian, rectified])
+@pytest.mark.parametrize("noise", [gaussian, rectified, bimodal])
 def test_intervals_of_a_distance_cover_its_expectation(noise: Noise) -> None:
     world = World(noise, "coarse")
     assert 0.92 <= coverage([frechet(world.reference, world.draw()[1]) for _ in range(REDRAWS)]) <= 0.98

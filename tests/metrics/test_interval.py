@@ -74,6 +74,17 @@ def test_an_interval_of_a_distance_is_ordered_not_negative_and_continuous(value:
     assert wider == pytest.approx((low, high), rel=1e-6, abs=1e-6 * (1 + value))
 
 
+@given(st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0, 1e3))
+def test_an_interval_that_bends_is_ordered_and_not_negative(value: float, half: float, bend: float) -> None:
+    low, high = distance_interval(value, half, bend)
+    assert 0 <= low <= value <= high
+
+
+def test_an_interval_without_a_bend_is_that_of_a_normal_root() -> None:
+    assert distance_interval(9.0, 6.0) == pytest.approx((2.0**2, 4.0**2))
+    assert distance_interval(9.0, 6.0, 1.0) == pytest.approx((2.0**2, 4.0**2))
+
+
 def test_intervals_cover_at_their_level() -> None:
     rng = np.random.default_rng(3)
     labels = np.repeat(np.arange(15), [4, 6, 5] * 5).tolist()
