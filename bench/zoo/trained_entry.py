@@ -1,4 +1,9 @@
-"""What the zoo's entries of small trained generators have in common."""
+"""What the zoo's entries of small trained generators have in common.
+
+To ship new weights: put the file into `bench/weights/`, its SHA-256 into the entry, and, the first
+time, the entry into `ganqbench.zoo.registry.ENTRIES`. The file's metadata hold, as JSON, the
+`arguments` of the generator's constructor.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +42,10 @@ class TrainedEntry(ZooEntry):
         file = f"{self.name}.safetensors"
         content = checked(files("ganqbench.weights").joinpath(file).read_bytes(), self._sha256, file)
         generator = self._build(json.loads(safetensors_metadata(content)["arguments"]))
-        generator.load_state_dict(load_safetensors(content))
+        counters = {
+            key: value for key, value in generator.state_dict().items() if key.endswith("num_batches_tracked")
+        }  # of no use after training, so a file may lack them
+        generator.load_state_dict(counters | load_safetensors(content))
         return generator.eval()
 
     def _only_resolution(self, resolution: int | None) -> None:
