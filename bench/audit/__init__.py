@@ -21,8 +21,8 @@ Rules
    the reference's plus `WORK_PER_OPERAND` per operand value count as full-precision MACs.
 6. *Silence.* With every product's result set to zero, two different inputs must give images
    that differ as the silenced reference's do (mostly: not at all): what still follows the
-   input was computed somewhere else. And silencing only the matched products must do
-   about as much to the images as silencing all: else the matched ones are decoys.
+   input was computed somewhere else. And silencing only the matched products must do a
+   good part of what silencing all does to the images: else the matched ones are decoys.
 7. *Same when unwatched.* The module gives the same images with and without interception.
 8. *Claim* (`AuditReport.failure`). 95 % of the MACs at the claimed width, not counting sites
    that the method declares; those are shown as measured, take at most half of the MACs, and

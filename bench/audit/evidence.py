@@ -18,7 +18,7 @@ LEAK = 0.25
 
 Only where the reference has a path around all its products (a skip from input to image);
 the module may quantize what takes that path."""
-MATTER = 0.5
+MATTER = 0.1
 """Least effect of silencing the matched products, relative to silencing all of them."""
 UNWATCHED = 1e-4
 """Root mean square difference that interception may make; kernels may round differently."""

@@ -137,12 +137,14 @@ def _fit(points: Values, elements: int, max_levels: int) -> Grid | None:
     return None
 
 
-def _search(unit: Values, probes: Values, blur: float, start: int, stop: int) -> int | None:
-    """Smallest number of steps in [start, stop) that puts every value on the grid."""
-    steps = np.arange(start, stop, dtype=np.float64)
-    for chunk in range(0, probes.size, 4):  # most candidates fall at the first few values
-        scaled = steps[:, None] * probes[None, chunk : chunk + 4]
+def _search(unit: Values, probes: Values, blur: float, first: int, stop: int) -> int | None:
+    """Smallest number of steps in [first, stop) that puts every value on the grid."""
+    steps = np.arange(first, stop, dtype=np.float64)
+    start, width = 0, 1
+    while start < probes.size:  # most candidates fall at the first value, so take one, then more at a time
+        scaled = steps[:, None] * probes[None, start : start + width]
         steps = steps[(np.abs(scaled - np.rint(scaled)) <= blur * steps[:, None]).all(axis=1)]
+        start, width = start + width, 2 * width
         if not steps.size:
             return None
     for count in steps:

@@ -295,15 +295,15 @@ def test_decoys_whose_results_are_dropped(plain: nn.Module, images: Tensor, quan
 
 def test_a_wide_product_cut_into_narrow_ones(plain: nn.Module, images: Tensor, quantize: Quantize) -> None:
     class Sliced(nn.Module):
-        """Sixteen-bit activations as the sum of two products with eight bits each."""
+        """Activations of twelve bits as the sum of two products with at most eight bits each."""
 
         def __init__(self, layer: nn.Module) -> None:
             super().__init__()
             self.layer = layer
 
         def forward(self, x: Tensor) -> Tensor:
-            high = (x * 16).round().clamp(-127, 127) / 16
-            low = ((x - high) * 2048).round().clamp(-127, 127) / 2048
+            high = (x * 64).round().clamp(-127, 127) / 64
+            low = ((x - high) * 1024).round().clamp(-15, 15) / 1024
             return self.layer(high) + self.layer(low)
 
     model = quantize(plain, 8, activations=lambda x: x)
