@@ -1,6 +1,6 @@
 """Whether the 95 % intervals hold: redraws of toy features with a fixed reference.
 
-Small enough for every run; the widths and shapes of full size are in the stress session.
+Small enough for every run: few features and few images. Other sizes and shapes are not covered here.
 """
 
 from __future__ import annotations
