@@ -81,22 +81,23 @@ class PytorchQuantization(Adapter):
 
 @contextmanager
 def _quiet_toolkit() -> Iterator[None]:
-    """Import the toolkit without the handler it gives to everybody's logs, and mute its own.
+    """Mute the toolkit, which reports each quantizer's every step at warning level.
 
-    It reports each quantizer's every step at warning level.
+    The root logger's handlers are put back afterwards: the toolkit's import adds one, and its
+    log calls (absl's) configure another where there is none.
     """
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     import pytorch_quantization  # noqa: F401
 
-    root.handlers[:] = handlers
-    root.setLevel(level)
     toolkit = logging.getLogger("absl")
     disabled, toolkit.disabled = toolkit.disabled, True
     try:
         yield
     finally:
         toolkit.disabled = disabled
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def _swapped(module: nn.Module, bits: Bits, calibrator: str) -> nn.Module:

@@ -14,12 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize `case` over adapters x methods x architectures, `method` over the first two."""
+    """Parametrize `case` over adapters x methods x architectures, `method` and `adapter`."""
     import workbench
 
     cases = workbench.all_cases()
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", cases, ids=str)
+    if "adapter" in metafunc.fixturenames:
+        metafunc.parametrize("adapter", sorted({case.adapter for case in cases}))
     if "method" in metafunc.fixturenames:
         first = next(iter(workbench.ARCHITECTURES))
         chosen = [case for case in cases if case.arch == first]

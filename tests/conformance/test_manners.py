@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,32 +19,39 @@ import workbench as wb
 from ganqbench.adapter import adapter_names
 
 
-def test_same_seed_same_bytes(method: wb.Case) -> None:
+def test_a_second_run_gives_the_same_bytes_and_touches_nothing(method: wb.Case) -> None:
     _skip_if_declared(method, "W4A8")
+    first = wb.state_of(wb.quantized(method, "W4A8"))
     torch.manual_seed(123)  # what surrounds a cell must not matter
-    again = wb.quantize(method, "W4A8").state_dict()
-    first = wb.quantized(method, "W4A8").state_dict()
+    batches = wb.calibration_of(method.arch)
+    untouched = copy.deepcopy(batches)
+    before = _process()
+
+    generator = copy.deepcopy(wb.generator_of(method.arch))
+    module = wb.adapter_of(method.adapter).quantize(generator, batches, method.cell("W4A8"))
+
+    after = _process()
+    assert {name for name in before if before[name] != after[name]} == set()
+    assert len(batches) == len(untouched)
+    for batch, old in zip(batches, untouched, strict=True):
+        assert all(map(torch.equal, batch, old))
+    again = wb.state_of(module)
     assert list(first) == list(again)
     assert all(torch.equal(value, again[key]) for key, value in first.items())
 
 
-def test_calibration_inputs_are_only_read(method: wb.Case) -> None:
-    _skip_if_declared(method, "W8A8")
-    batches = wb.calibration_of(method.arch)
-    before = copy.deepcopy(batches)
-    generator = copy.deepcopy(wb.generator_of(method.arch))
-    wb.adapter_of(method.adapter).quantize(generator, batches, method.cell("W8A8"))
-    assert len(batches) == len(before)
-    for batch, old in zip(batches, before, strict=True):
-        assert all(map(torch.equal, batch, old))
-
-
-def test_process_is_left_as_it_was(method: wb.Case) -> None:
-    _skip_if_declared(method, "W4A8")
-    before = _process()
-    wb.quantize(method, "W4A8", seed=3)
-    after = _process()
-    assert {name for name in before if before[name] != after[name]} == set()
+def test_the_first_run_in_a_process_leaves_it_as_it_was(adapter: str) -> None:
+    """Importing a toolkit must not change warnings, logging or random numbers either."""
+    method = next(iter(wb.adapter_of(adapter).methods))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import warnings; warnings.simplefilter('error'); "
+        "import test_manners as t, workbench as wb; case = wb.Case(sys.argv[2], sys.argv[3], 'cyclegan'); "
+        "before = t._process(); wb.quantize(case, 'W8A8'); after = t._process(); "
+        "print([name for name in before if before[name] != after[name]])"
+    )
+    arguments = [sys.executable, "-c", code, str(Path(__file__).parent), adapter, method]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize("bits", ["W16A16", "W1A8", "W8A1", "FP32"])
@@ -53,7 +61,7 @@ def test_impossible_bits_are_declined_with_a_sentence(method: wb.Case, bits: str
     assert len(declined.reason.split()) >= 5
 
 
-@pytest.mark.parametrize("bits", ["W2A2", "W3A5", "W6A4"])
+@pytest.mark.parametrize("bits", ["W2A5"])
 def test_odd_widths_work(method: wb.Case, bits: str) -> None:
     _skip_if_declared(method, bits)
     if (

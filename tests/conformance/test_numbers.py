@@ -73,7 +73,7 @@ def test_state_survives_save_and_load(case: wb.Case) -> None:
         for parameter in other.parameters():
             parameter.mul_(1.5)
     assert not torch.equal(wb.render(other, inputs), wb.render(module, inputs))
-    other.load_state_dict({key: value.clone() for key, value in module.state_dict().items()})
+    other.load_state_dict(wb.state_of(module))
     assert torch.equal(wb.render(other, inputs), wb.render(module, inputs))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -122,6 +123,14 @@ def render(module: nn.Module, inputs: Inputs) -> Tensor:
     with torch.inference_mode():
         images: Tensor = module(*inputs)
     return images
+
+
+def state_of(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of the module's state."""
+    with warnings.catch_warnings():
+        # Brevitas 0.13 still hands these on by position.
+        warnings.filterwarnings("ignore", message="Positional args are being deprecated")
+        return {key: value.clone() for key, value in module.state_dict().items()}
 
 
 def signal_to_noise(images: Tensor, reference: Tensor) -> float:
