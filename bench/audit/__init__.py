@@ -59,7 +59,7 @@ from ganqbench.audit.matching import Pair, match, site_names
 from ganqbench.audit.operands import UNREADABLE
 from ganqbench.audit.packing import packed_bytes
 from ganqbench.audit.report import AuditReport, Match, Op
-from ganqbench.zoo.generator import Inputs
+from ganqbench.zoo.generator import Generator, Inputs
 
 __all__ = ["AuditReport", "Exempt", "Op", "audit"]
 
@@ -71,7 +71,7 @@ def audit(
     module: nn.Module,
     inputs: Inputs,
     reference: nn.Module,
-    exempt: Exempt = (),
+    exempt: Exempt | None = None,
     declared: Iterable[str] = (),
     second: Inputs | None = None,
 ) -> AuditReport:
@@ -80,8 +80,9 @@ def audit(
     `inputs` are a batch for `module(*inputs)` and `reference(*inputs)`, which both return
     images of one shape; `reference` is the full-precision generator, `module` may share
     nothing with it. `second` is another batch of the same shapes; without it one is made by
-    negating the floating-point inputs. `exempt` names reference sites that the zoo entry
-    leaves out (FIR filters, demodulation), `declared` modules that the method leaves at
+    negating the floating-point inputs. `exempt` names reference sites that the zoo
+    leaves out (FIR filters, demodulation), by default what the reference itself says
+    (`Generator.exempt_modules`); `declared` names modules that the method leaves at
     another width (`Method.exempt`); they are marked, and cover what they measure.
 
     Both modules should be in eval mode on the device of the inputs; they are run several
@@ -90,6 +91,8 @@ def audit(
     """
     if not inputs:
         raise ValueError("the audit needs at least one input to see what follows from it")
+    if exempt is None:
+        exempt = reference.exempt_modules() if isinstance(reference, Generator) else ()
     other = other_inputs(inputs) if second is None else second
     with torch.no_grad(), seeded():
         images = images_of(module(*(value.clone() for value in inputs))).detach().clone()
