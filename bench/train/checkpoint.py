@@ -44,6 +44,7 @@ def export_weights(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Ma
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "wb") as file:
         file.write(content)
+    os.chmod(name, 0o644)  # temporary files are private, weights are for everyone
     os.replace(name, path)
 
 
