@@ -22,6 +22,7 @@ from ganqbench.harness.provenance import git_state, hardware, now
 from ganqbench.harness.worker import THREADS
 from ganqbench.records.schema import SCHEMA, Record
 from ganqbench.records.store import clean, seal, write
+from ganqbench.zoo.registry import load
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,11 @@ class Summary:
 def run_plan(plan: Plan, results: Path, time_limit_s: float, jobs: int, *, quiet: bool = False) -> Summary:
     """Run every cell of `plan.todo`, `jobs` at a time, and write its record below `results`.
 
-    A cell that fails never stops the others. On KeyboardInterrupt the running cells are given up,
-    finished records stay, and the exception goes on.
+    Raises UserError when the weights of a GAN are missing or altered. A cell that fails never stops the
+    others. On KeyboardInterrupt the running cells are given up, finished records stay, and the exception
+    goes on.
     """
+    check_weights(plan)
     clean(results)
     stop, ledger = threading.Event(), Ledger(home())
     context = _Context(hardware(THREADS), git_state(Path.cwd()), home() / "baselines", plan, time_limit_s)
@@ -66,6 +69,12 @@ def run_plan(plan: Plan, results: Path, time_limit_s: float, jobs: int, *, quiet
             raise
     failures = tuple(record for record in records if record.status == "failed")
     return Summary(Counter(record.status for record in records), failures)
+
+
+def check_weights(plan: Plan) -> None:
+    """Load every GAN once, so that missing or altered weights stop the run before any record changes."""
+    for gan in dict.fromkeys(item.cell.gan for item in plan.todo if item.skip is None):
+        load(gan)
 
 
 @dataclass(frozen=True)

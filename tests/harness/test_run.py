@@ -136,6 +136,22 @@ def test_records_of_another_machine_are_current_unless_own_ones_are_asked_for(
     assert (tmp_path / "marks").read_text().split() == ["0", "0"]
 
 
+def test_altered_weights_stop_the_run_before_any_record_changes(
+    make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
+) -> None:
+    fake = tmp_path / "fake/vintagify/resources/G_A2B_epoch33.pth"
+    fake.parent.mkdir(parents=True)
+    (fake.parents[1] / "__init__.py").touch()
+    fake.write_bytes(b"<html>not the weights</html>")
+    plugin_environment["PYTHONPATH"] += os.pathsep + str(tmp_path / "fake")
+    done = command("run", "--suite", str(make_suite(["faulty.honest"])))
+    assert done.returncode == 1
+    assert "G_A2B_epoch33.pth" in done.stderr
+    assert "pip install" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
 def test_dry_run_writes_nothing(make_suite: MakeSuite, command: Command, tmp_path: Path) -> None:
     done = command("run", "--suite", str(make_suite(["faulty.honest"])), "--dry-run")
     assert done.returncode == 0
