@@ -59,12 +59,12 @@ CONFIGS: Mapping[str, ClassifierConfig] = {
     "metric": ClassifierConfig(
         "metric",
         seed=202,
-        epochs=8,
-        decay_epochs=3.0,
-        noise=2 * 10 / 255,
+        epochs=16,
+        decay_epochs=7.0,
+        noise=2 * 8 / 255,
         noise_share=0.5,
         blur_share=0.25,
-        small_epochs=6,
+        small_epochs=9,
     ),
     "third": ClassifierConfig("third", seed=303, epochs=12, small_epochs=4),
 }

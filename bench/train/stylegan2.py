@@ -14,10 +14,11 @@ from ganqbench.zoo.stylegan2 import StyleGAN2
 CONFIG = GanConfig(
     network="stylegan2-cifar10",
     seed=606,
-    images=380_000,
+    images=150_000,
     loss="softplus",
     learning_rate_g=2.5e-3,
     learning_rate_d=1e-3,
+    head_weight=0.35,
     attention=False,
     minibatch_deviation=True,
     r1=0.01,
