@@ -26,6 +26,9 @@ class Method:
 
     `options` are the adapter's own settings. `exempt` names the generator's modules that
     the method leaves at another width; they are shown with every number it earns.
+    `trainable` methods return a module whose quantizers let gradients through, for a recipe to
+    fine-tune; without one it is as calibrated. `requirement` is what the method needs beyond
+    its adapter's distributions, in words.
     """
 
     title: str
@@ -33,6 +36,7 @@ class Method:
     reference: str
     options: Mapping[str, Any] = field(default_factory=dict)
     trainable: bool = False
+    requirement: str = ""
     exempt: tuple[str, ...] = ()
 
 

@@ -12,6 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 # Names become path components, so nothing that could leave the results folder is a name.
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 
+ARCHITECTURES = ("stylegan2", "sagan", "cyclegan")
+"""Families of generators; every GAN's name holds that of its family."""
+
 
 @dataclass(frozen=True, order=True)
 class Bits:
@@ -57,6 +60,11 @@ class Cell(BaseModel):
     def is_baseline(self) -> bool:
         """Whether this is the full-precision run that the others are paired to."""
         return self.adapter == "fp32"
+
+    @property
+    def architecture(self) -> str:
+        """Family of the GAN, one of `ARCHITECTURES`; the GAN's own name where it is of no known family."""
+        return next((family for family in ARCHITECTURES if family in self.gan), self.gan)
 
     @property
     def label(self) -> str:

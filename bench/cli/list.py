@@ -7,6 +7,12 @@ from typing import Any
 
 import click
 
+from ganqbench.adapter import Adapter
+from ganqbench.cell import ARCHITECTURES, Bits, Cell
+
+BITS = ("FP32", "W8A8", "W6A6", "W4A8", "W4A4", "W3A8", "W2A8")
+"""Bits that methods are asked about."""
+
 
 @click.command(name="list")
 @click.argument("what", type=click.Choice(["gans", "methods", "suites"]))
@@ -48,15 +54,45 @@ def _methods() -> list[dict[str, Any]]:
             "title": method.title,
             "backend": adapter.name,
             "kind": method.kind,
+            "bits": [bits for bits in BITS if _takes(adapter, name, bits)],
             "trainable": method.trainable,
             "reference": method.reference,
             "exempt": list(method.exempt),
             "requires": list(adapter.requires),
+            "requirement": "; ".join(filter(None, [*adapter.requires, method.requirement])),
             "installed": not adapter.missing,
+            "support": _support(adapter, name),
         }
         for adapter in map(load_adapter, adapter_names())
         for name, method in adapter.methods.items()
     ]
+
+
+def _takes(adapter: Adapter, method: str, bits: str) -> bool:
+    """Whether the adapter accepts these bits on any architecture, whatever is installed here."""
+    return any(adapter.supports(_cell(adapter, method, bits, arch)) is None for arch in ARCHITECTURES)
+
+
+def _support(adapter: Adapter, method: str) -> dict[str, str]:
+    """Architecture -> "ok", or the reason why no cell of it runs here at any of the bits."""
+    found = {}
+    for arch in ARCHITECTURES:
+        skips = {bits: adapter.skip(_cell(adapter, method, bits, arch)) for bits in BITS}
+        skip = skips["W8A8"]  # its reason says more than that of unusual bits
+        found[arch] = "ok" if skip is None or None in skips.values() else skip.reason
+    return found
+
+
+def _cell(adapter: Adapter, method: str, bits: str, arch: str) -> Cell:
+    return Cell(
+        suite="list",
+        suite_version=0,
+        gan=arch,
+        adapter=adapter.name,
+        method=method,
+        bits=Bits.parse(bits),
+        seed=0,
+    )
 
 
 def _suites() -> list[dict[str, Any]]:

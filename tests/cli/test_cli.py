@@ -32,6 +32,12 @@ def test_list_methods_tells_backend_kind_and_reference() -> None:
         assert row["kind"] in {"baseline", "ptq", "reconstruction", "qat"}
         assert row["reference"]
         assert row["title"]
+        assert set(row["support"]) == {"stylegan2", "sagan", "cyclegan"}
+        for state in row["support"].values():
+            assert state == "ok" or len(state.split()) >= 5
+        assert bool(row["bits"]) == ("ok" in row["support"].values())
+        assert isinstance(row["trainable"], bool)
+        assert isinstance(row["requirement"], str)
     for backend in ("brevitas", "pytorch_quantization", "torch_ao"):
         assert sum(row["backend"] == backend for row in rows) >= 2
 
