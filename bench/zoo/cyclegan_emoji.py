@@ -16,8 +16,10 @@ class CycleGANEmoji(TrainedEntry):
 
     arch = "cyclegan-resnet"
 
-    def __init__(self, name: str, title: str, sha256: str, kind: Kind, *, ranked: bool) -> None:
-        super().__init__(name, title, 64, sha256, ranked=ranked)
+    def __init__(
+        self, name: str, title: str, domain: str | None, sha256: str, kind: Kind, *, ranked: bool
+    ) -> None:
+        super().__init__(name, title, 64, domain, sha256, ranked=ranked)
         self._kind = kind
 
     def inputs(self, split: Split, resolution: int | None = None) -> InputSource:
@@ -30,8 +32,18 @@ class CycleGANEmoji(TrainedEntry):
 
 
 EDGES2EMOJI = CycleGANEmoji(
-    "cyclegan-edges2emoji", "CycleGAN, edge drawings to emoji at 64 px", "0" * 64, "drawing", ranked=True
+    "cyclegan-edges2emoji",
+    "CycleGAN, edge drawings to emoji at 64 px",
+    "emoji",
+    "36001f1fb8fee06adc8aec4d6d8e4b5d36df32e1e4bb216798500607b88319c5",
+    "drawing",
+    ranked=True,
 )
 EMOJI2EDGES = CycleGANEmoji(
-    "cyclegan-emoji2edges", "CycleGAN, emoji to edge drawings at 64 px", "0" * 64, "picture", ranked=False
+    "cyclegan-emoji2edges",
+    "CycleGAN, emoji to edge drawings at 64 px",
+    None,
+    "544ddf1e51e4340ca7de98a21d5f9afa59f426316bf7456182204684f20b9150",
+    "picture",
+    ranked=False,
 )

@@ -73,6 +73,8 @@ class ZooEntry(ABC):
     resolution: int
     """Height and width in pixels that the model was made for."""
     ranked: bool = False
+    domain: str | None = None
+    """What the images should look like: the name of the reference that distances are taken to."""
     requires: tuple[str, ...] = ()
     """Distributions whose files the entry reads."""
     licence: str

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 # name -> "module:attribute"; the attribute is a ZooEntry instance.
 ENTRIES: dict[str, str] = {
+    "cyclegan-edges2emoji": "ganqbench.zoo.cyclegan_emoji:EDGES2EMOJI",
+    "cyclegan-emoji2edges": "ganqbench.zoo.cyclegan_emoji:EMOJI2EDGES",
+    "sagan-cifar10": "ganqbench.zoo.sagan_cifar10:ENTRY",
+    "stylegan2-cifar10": "ganqbench.zoo.stylegan2_cifar10:ENTRY",
     "cyclegan-vintagify": "ganqbench.zoo.vintagify:ENTRY",
     "cyclegan-horse2zebra": "ganqbench.zoo.official_cyclegan:HORSE2ZEBRA",
     "cyclegan-zebra2horse": "ganqbench.zoo.official_cyclegan:ZEBRA2HORSE",

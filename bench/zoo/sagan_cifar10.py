@@ -25,4 +25,10 @@ class SaganCifar10(TrainedEntry):
         return SAGAN(**arguments)
 
 
-ENTRY = SaganCifar10("sagan-cifar10", "SAGAN, CIFAR-10 at 32 px", 32, "0" * 64)
+ENTRY = SaganCifar10(
+    "sagan-cifar10",
+    "SAGAN, CIFAR-10 at 32 px",
+    32,
+    "cifar10",
+    "3141b56a616140436d8b0be300e73cbd6a6433ba44a8d7613398f106730fe5fe",
+)

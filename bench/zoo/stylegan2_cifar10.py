@@ -25,4 +25,10 @@ class StyleGAN2Cifar10(TrainedEntry):
         return StyleGAN2(**arguments)
 
 
-ENTRY = StyleGAN2Cifar10("stylegan2-cifar10", "StyleGAN2, CIFAR-10 at 32 px", 32, "0" * 64)
+ENTRY = StyleGAN2Cifar10(
+    "stylegan2-cifar10",
+    "StyleGAN2, CIFAR-10 at 32 px",
+    32,
+    "cifar10",
+    "00c67c0286562f3238651289f5497d08fba27f4d37902e13494359e8602cb076",
+)

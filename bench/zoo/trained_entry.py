@@ -25,8 +25,11 @@ class TrainedEntry(ZooEntry):
 
     licence = "Apache-2.0"
 
-    def __init__(self, name: str, title: str, resolution: int, sha256: str, *, ranked: bool = True) -> None:
+    def __init__(
+        self, name: str, title: str, resolution: int, domain: str | None, sha256: str, *, ranked: bool = True
+    ) -> None:
         self.name = name
+        self.domain = domain
         self.title = title
         self.resolution = resolution
         self.ranked = ranked

@@ -69,7 +69,7 @@ def weights(monkeypatch, tmp_path):
 
 def test_architecture_and_weights_come_out_of_the_file(weights):
     _, sha256 = weights
-    generator = SaganCifar10("sagan-cifar10", "t", 8, sha256).load()
+    generator = SaganCifar10("sagan-cifar10", "t", 8, None, sha256).load()
     assert generator(*generator.sample_inputs(2, 0)).shape == (2, 3, 8, 8)
 
 
@@ -77,12 +77,12 @@ def test_other_weights_are_refused(weights):
     path, sha256 = weights
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(UserError, match=f"expected {sha256}"):
-        SaganCifar10("sagan-cifar10", "t", 8, sha256).load()
+        SaganCifar10("sagan-cifar10", "t", 8, None, sha256).load()
 
 
 def test_directions_of_the_emoji_take_their_own_inputs():
-    drawings = CycleGANEmoji("a", "t", "", "drawing", ranked=True).inputs("final").batch([0])[0]
-    pictures = CycleGANEmoji("b", "t", "", "picture", ranked=False).inputs("final").batch([0])[0]
+    drawings = CycleGANEmoji("a", "t", None, "", "drawing", ranked=True).inputs("final").batch([0])[0]
+    pictures = CycleGANEmoji("b", "t", None, "", "picture", ranked=False).inputs("final").batch([0])[0]
     assert drawings.shape == pictures.shape
     assert not torch.equal(drawings, pictures)
 
