@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ganqbench.metrics.kernel_distance import kid, kid_delta, kid_subsets
     from ganqbench.metrics.manifold import prdc
     from ganqbench.metrics.reference import Reference
+    from ganqbench.metrics.reference_file import load_reference, save_reference
 
 # Modules are not named like the functions: importing a submodule binds its name in the package
 # and would hide the function of that name.
@@ -31,7 +32,9 @@ _LAZY = {
     "kid": "ganqbench.metrics.kernel_distance",
     "kid_delta": "ganqbench.metrics.kernel_distance",
     "kid_subsets": "ganqbench.metrics.kernel_distance",
+    "load_reference": "ganqbench.metrics.reference_file",
     "prdc": "ganqbench.metrics.manifold",
+    "save_reference": "ganqbench.metrics.reference_file",
     "verdict": "ganqbench.metrics.judgement",
 }
 
@@ -47,7 +50,9 @@ __all__ = [
     "kid",
     "kid_delta",
     "kid_subsets",
+    "load_reference",
     "prdc",
+    "save_reference",
     "verdict",
 ]
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
-from pathlib import Path
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -17,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganqbench.metrics.checks import Float64, MetricError, uint8_images
-from ganqbench.metrics.metric_identity import MetricIdentity
+from ganqbench.metrics.checks import Float64, MetricError, Pixels, uint8_images
+from ganqbench.metrics.metric_identity import FeatureIdentity, MetricIdentity
 from ganqbench.metrics.resize import resize
 from ganqbench.zoo.classifier import Classifier, build_classifier
 
@@ -34,6 +31,8 @@ class Extractor(ABC):
 
     name: str
     dim: int
+    size: int
+    """Height and width that images of any size are resized to."""
     weights: str
     """SHA-256 of the weights' file."""
     resizer: str
@@ -41,14 +40,30 @@ class Extractor(ABC):
 
     @abstractmethod
     def _forward(self, images: Tensor) -> Tensor:
-        """Features ``[batch, dim]`` of images ``[batch, 3, H, W]`` float32 in 0..255."""
+        """Features ``[batch, dim]`` of images ``[batch, 3, size, size]`` float32, around 0..255."""
 
     def features(self, images: Any) -> Float32:
         """Features ``[N, dim]`` of images ``[N, 3, H, W]`` uint8; raises MetricError for others."""
         pixels = torch.from_numpy(uint8_images("extractor's", images))
         with torch.inference_mode():
-            result = _padded(self._forward, self.batch, pixels)
+            result = padded(lambda part: self._forward(resize(part, self.size)), self.batch, pixels)
         return cast(Float32, result.reshape(-1, self.dim).numpy())
+
+    def stream(self, images: Iterable[Pixels]) -> Iterator[Float32]:
+        """Features ``[<= batch, dim]`` of one image ``[3, H, W]`` uint8 after another, of any sizes."""
+        for group in batches(images, self.batch):
+            with torch.inference_mode():
+                sized = [
+                    resize(torch.from_numpy(uint8_images("extractor's", image[None])).float(), self.size)
+                    for image in group
+                ]
+                result = padded(self._forward, self.batch, torch.cat(sized))
+            yield cast(Float32, result.numpy())
+
+    @property
+    def feature_identity(self) -> FeatureIdentity:
+        """What makes these features, for comparison with a reference's."""
+        return FeatureIdentity(self.name, self.weights, self.resizer)
 
     def identity(self, metric: str, n: int, reference: str) -> MetricIdentity:
         """The identity of ``metric`` computed on this network's features."""
@@ -59,6 +74,7 @@ class EmbeddedExtractor(Extractor):
     """The small classifier that ships with the package for exactly this purpose (32x32 images)."""
 
     name = "metric-net"
+    size = 32
     resizer = "pil-bicubic-32"
 
     def __init__(self, content: bytes | None = None) -> None:
@@ -79,11 +95,13 @@ class EmbeddedExtractor(Extractor):
         self.dim = self.network.feature_dim
         self.weights = hashlib.sha256(content).hexdigest()
 
-    def _prepare(self, images: Tensor) -> Tensor:
-        return resize(images, 32) / 127.5 - 1
-
     def _forward(self, images: Tensor) -> Tensor:
-        return self.network.features(self._prepare(images))
+        return self.network.features(images / 127.5 - 1)
+
+    def logits(self, features: Float32) -> Float32:
+        """Class scores ``[N, 10]`` of feature vectors ``[N, d]``, for the Inception score."""
+        with torch.inference_mode():
+            return cast(Float32, self.network.logits_from(torch.from_numpy(features)).numpy())
 
     def perceptual(self, reference: Any, candidate: Any) -> Float64:
         """Perceptual distance per image ``[N]`` (>= 0) between images ``[N, 3, H, W]`` uint8.
@@ -92,79 +110,34 @@ class EmbeddedExtractor(Extractor):
         over positions and over the three stages: LPIPS without its learned weights (Zhang et al.
         2018), in this network's space, and therefore never called LPIPS.
         """
+        return self.compare(reference, candidate)[1]
+
+    def compare(self, reference: Any, candidate: Any) -> tuple[Float32, Float64]:
+        """:meth:`features` of ``candidate`` and its :meth:`perceptual` distances, in one pass."""
         first = uint8_images("reference", reference)
         second = uint8_images("candidate", candidate)
         if first.shape != second.shape:
             raise MetricError(f"images {list(first.shape)} and {list(second.shape)} are not paired")
         pairs = torch.from_numpy(np.stack([first, second], axis=1))
         with torch.inference_mode():
-            return cast(Float64, _padded(self._distance, self.batch, pairs).double().numpy())
+            both = padded(self._compare, self.batch, pairs)
+        both = both.reshape(-1, self.dim + 1)  # also without images
+        return cast(Float32, both[:, 1:].float().numpy()), cast(Float64, both[:, 0].numpy())
 
-    def _distance(self, pairs: Tensor) -> Tensor:
+    def _compare(self, pairs: Tensor) -> Tensor:
+        """Distance and features of the second image of each pair, ``[batch, 1 + dim]`` float64."""
         total = torch.zeros(len(pairs), dtype=torch.float64)
-        first, second = (self._prepare(pairs[:, side]) for side in (0, 1))
-        stages = list(zip(self.network.stages(first), self.network.stages(second), strict=True))
-        for one, other in stages:
-            difference = _unit(one.double()) - _unit(other.double())
-            total += difference.square().sum(dim=1).mean(dim=(1, 2))
-        return total / len(stages)
+        first, second = (
+            self.network.stages(resize(pairs[:, side], self.size) / 127.5 - 1) for side in (0, 1)
+        )
+        for one, other in zip(first, second, strict=True):
+            difference = _unit(one) - _unit(other)
+            total += difference.square().sum(dim=1).double().mean(dim=(1, 2))
+        total /= len(first)
+        return torch.cat([total[:, None], self.network.pool(second[-1]).double()], dim=1)
 
 
-@dataclass(frozen=True)
-class Pin:
-    """A file that is what we mean only if its size and SHA-256 match."""
-
-    file: str
-    size: int
-    sha256: str
-
-    def read(self, directory: Path) -> bytes:
-        """The file's content, checked before anyone parses it; raises MetricError otherwise."""
-        path = directory / self.file
-        if not path.is_file():
-            raise MetricError(f"{path} does not exist; put the Inception weights there")
-        content = path.read_bytes()
-        found = hashlib.sha256(content).hexdigest()
-        if len(content) != self.size or found != self.sha256:
-            raise MetricError(
-                f"{path} is not the published file: {len(content)} bytes, SHA-256 {found}, "
-                f"not {self.size} bytes, {self.sha256}"
-            )
-        return content
-
-
-# NVIDIA's TorchScript export of the original network, which clean-fid loads.
-INCEPTION = Pin(
-    "inception-2015-12-05.pt",
-    95_607_719,
-    "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
-)
-
-
-class InceptionExtractor(Extractor):
-    """Inception v3 as clean-fid uses it: Pillow bicubic to 299x299, pool features ``[N, 2048]``."""
-
-    name = "inception"
-    dim = 2048
-    resizer = "pil-bicubic-299"
-
-    def __init__(self, directory: Path, pin: Pin = INCEPTION) -> None:
-        """Loads ``directory / "inception-2015-12-05.pt"``; raises MetricError if it is another file."""
-        content = pin.read(directory)
-        with warnings.catch_warnings():
-            # TorchScript is deprecated, and the format that the network is published in.
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            read: Any = torch.jit.load
-            self._layers = read(io.BytesIO(content), map_location="cpu").eval().layers
-        self.weights = pin.sha256
-
-    def _forward(self, images: Tensor) -> Tensor:
-        inputs = ((resize(images, 299) - 128) / 128).contiguous(memory_format=torch.channels_last)
-        return cast(Tensor, self._layers(inputs)).reshape(len(images), self.dim)
-
-
-def _padded(forward: Callable[[Tensor], Tensor], batch: int, images: Tensor) -> Tensor:
+def padded(forward: Callable[[Tensor], Tensor], batch: int, images: Tensor) -> Tensor:
     """``forward`` over float images in batches of exactly ``batch``, the tail filled with its first."""
     parts = []
     for start in range(0, len(images), batch):
@@ -173,6 +146,13 @@ def _padded(forward: Callable[[Tensor], Tensor], batch: int, images: Tensor) -> 
         filled = torch.cat([part, part[:1].expand(short, *part.shape[1:])]) if short else part
         parts.append(forward(filled.float())[: len(part)])
     return torch.cat(parts) if parts else torch.empty(0)
+
+
+def batches(items: Iterable[Pixels], size: int) -> Iterator[list[Pixels]]:
+    """Consecutive groups of ``size`` items, the last one shorter."""
+    rest = iter(items)
+    while group := list(islice(rest, size)):
+        yield group
 
 
 def _unit(maps: Tensor) -> Tensor:

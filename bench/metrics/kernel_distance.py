@@ -15,6 +15,7 @@ import numpy as np
 
 from ganqbench.metrics.checks import Float64, MetricError, features
 from ganqbench.metrics.interval import Estimate, clustered_mean, distance_interval
+from ganqbench.metrics.reference import Reference
 
 # Kernel values held at once: 32 MB.
 _BLOCK_VALUES = 1 << 22
@@ -50,13 +51,16 @@ class _Mmd:
         self.influence: Float64 = 2 * (within - across)
 
 
-def _real_mean(real: Float64) -> float:
+def mean_kernel(real: Float64) -> float:
+    """Mean kernel over all pairs of different rows ``[N, d]``, N >= 2."""
     n = len(real)
     return float((_row_sums(real, real) - _own(real)).sum() / (n * (n - 1)))
 
 
 def kid(real: Any, fake: Any, clusters: Sequence[Hashable] | None = None) -> Estimate:
     """Squared kernel distance of features ``fake`` ``[N, d]`` to ``real`` ``[M, d]``, over all pairs.
+
+    ``real`` may be a :class:`Reference` that keeps rows, whose own kernel is then at hand.
 
     Unbiased, so it may be slightly negative, and comparable between different N. The interval holds
     the real features fixed: with h_i the mean kernel of row i within the fakes minus that with the
@@ -65,9 +69,9 @@ def kid(real: Any, fake: Any, clusters: Sequence[Hashable] | None = None) -> Est
     ``clusters`` names the independent unit of each row of ``fake`` where rows share one.
     Raises MetricError for NaN, infinity, shapes that don't fit and fewer than two rows.
     """
-    real_rows = features("real", real)
+    real_rows, kernel = _real(real)
     rows = features("fake", fake, real_rows.shape[1])
-    measured = _Mmd(real_rows, _real_mean(real_rows), rows)
+    measured = _Mmd(real_rows, mean_kernel(real_rows) if kernel is None else kernel, rows)
     estimate = _estimate(measured.value, measured.influence, clusters)
     if estimate.low is None or estimate.high is None:
         return estimate
@@ -80,7 +84,7 @@ def kid_delta(real: Any, fp32: Any, quantized: Any, clusters: Sequence[Hashable]
 
     Row i of both must come from one input; negative means better than FP32.
     """
-    real_rows = features("real", real)
+    real_rows, _ = _real(real)
     base_rows = features("fp32", fp32, real_rows.shape[1])
     rows = features("quantized", quantized, real_rows.shape[1])
     if len(base_rows) != len(rows):
@@ -98,7 +102,7 @@ def kid_subsets(
     Each of ``subsets`` draws takes min(``size``, N, M) rows of both without replacement. Subsets
     overlap, so their scatter is no standard error and there is no interval.
     """
-    real_rows = features("real", real)
+    real_rows, _ = _real(real)
     rows = features("fake", fake, real_rows.shape[1])
     count = min(size, len(real_rows), len(rows))
     if subsets < 1 or count < 2:
@@ -107,9 +111,17 @@ def kid_subsets(
     for _ in range(subsets):
         some_real = real_rows[rng.choice(len(real_rows), count, replace=False)]
         some = rows[rng.choice(len(rows), count, replace=False)]
-        values.append(_Mmd(some_real, _real_mean(some_real), some).value)
+        values.append(_Mmd(some_real, mean_kernel(some_real), some).value)
     note = f"mean of {subsets} subsets of {count}: no interval"
     return Estimate(float(np.mean(values)), None, None, None, len(rows), note=note)
+
+
+def _real(real: Any) -> tuple[Float64, float | None]:
+    """The real rows, and the mean of their kernel where it is known."""
+    if isinstance(real, Reference):
+        kept = real.require_rows()
+        return features("kept", kept.rows), kept.kernel
+    return features("real", real), None
 
 
 def _estimate(value: float, influence: Float64, clusters: Sequence[Hashable] | None) -> Estimate:

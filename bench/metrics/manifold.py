@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ganqbench.metrics.checks import Float64, MetricError, features
 from ganqbench.metrics.interval import Estimate, clustered_mean, normal_quantile
+from ganqbench.metrics.reference import Reference
 
 LIMIT = 10_000
 """Rows above which a sample is thinned at random: the cost grows with the square."""
@@ -57,7 +58,8 @@ def prdc(
     """Precision, recall, density and coverage of features ``fake`` ``[N, d]`` against ``real`` ``[M, d]``.
 
     Args:
-        real: reference features; more than 10 000 rows are thinned with ``rng``, as are ``fake``'s.
+        real: reference features; more than 10 000 rows are thinned with ``rng``, as are ``fake``'s. Or
+            a :class:`Reference` that keeps rows, whose radii are then at hand for its own k.
         fake: features of the generator.
         k: which neighbour sets a ball's radius (5 in both papers' code).
         rng: needed only where a sample must be thinned.
@@ -72,7 +74,8 @@ def prdc(
 
     Raises MetricError for NaN, infinity, shapes that don't fit, too few rows for k, or a missing rng.
     """
-    real_rows = features("real", real)
+    stored = real.require_rows() if isinstance(real, Reference) else None
+    real_rows = features("real", stored.rows if stored else real)
     rows = features("fake", fake, real_rows.shape[1])
     if not 1 <= k < min(len(real_rows), len(rows)):
         raise MetricError(f"k = {k} needs more than k rows, not {len(real_rows)} real and {len(rows)} fake")
@@ -82,7 +85,12 @@ def prdc(
     rows, kept = _thin(rows, rng)
     labels = range(len(rows)) if clusters is None else [clusters[i] for i in kept]
 
-    real_radii, fake_radii = radii(real_rows, k), radii(rows, k)
+    # Stored radii hold for their own k and all of the rows.
+    if stored is not None and stored.k == k and len(stored.rows) == len(real_rows):
+        real_radii = stored.radii
+    else:
+        real_radii = radii(real_rows, k)
+    fake_radii = radii(rows, k)
     holding = np.zeros(len(rows), dtype=np.int64)  # real balls around each fake
     unique = np.zeros(len(rows), dtype=np.int64)  # real balls that hold this fake alone
     recalled = covered = 0

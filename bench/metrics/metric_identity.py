@@ -9,6 +9,18 @@ from ganqbench.metrics.checks import MetricError
 
 
 @dataclass(frozen=True)
+class FeatureIdentity:
+    """What makes features: a network, the SHA-256 of its weights' file and the resizer before it."""
+
+    extractor: str
+    weights: str
+    resizer: str
+
+    def __str__(self) -> str:
+        return f"{self.extractor}@{self.weights[:12]} {self.resizer}"
+
+
+@dataclass(frozen=True)
 class MetricIdentity:
     """All that must agree before two values may stand in one column.
 

@@ -1,17 +1,56 @@
-"""The distribution that distances are taken to: its moments and the root of its covariance."""
+"""The distribution that distances are taken to: moments, root of the covariance, kept rows."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ganqbench.metrics.checks import Float64, MetricError, features
-from ganqbench.metrics.storage import load_arrays, save_arrays
+from ganqbench.metrics.metric_identity import FeatureIdentity
+
+NEIGHBOUR = 5
+"""Which neighbour sets the radius of a ball, as in the code of both papers on manifolds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Some of the feature vectors, for the metrics that need rows, and what is derived of them.
+
+    ``rows`` is ``[M, d]`` float16 or float32; ``radii`` ``[M]`` float64 is the squared distance of
+    each to its ``k``-th nearest other row; ``kernel`` is the mean kernel of all pairs (KID).
+    """
+
+    rows: npt.NDArray[np.floating[Any]]
+    radii: Float64
+    k: int
+    kernel: float
+
+    @classmethod
+    def of(cls, rows: npt.NDArray[np.floating[Any]], k: int = NEIGHBOUR) -> Kept:
+        """Derives everything from rows ``[M, d]``, M > k; costs M^2 d."""
+        from ganqbench.metrics.kernel_distance import mean_kernel
+        from ganqbench.metrics.manifold import radii
+
+        exact = features("kept", rows)
+        if not 1 <= k < len(exact):
+            raise MetricError(f"neighbour {k} needs more than {k} rows, not {len(exact)}")
+        return cls(rows, radii(exact, k), k, mean_kernel(exact))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a reference comes from: the images, in words and as a SHA-256 of their pixels."""
+
+    images: str
+    fingerprint: str
+    network: FeatureIdentity
+    versions: str
+    """Of what computed it; informative, not compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,29 +58,43 @@ class Reference:
     """Mean ``[d]`` and covariance ``[d, d]`` of ``n`` feature vectors, with what is derived of them.
 
     ``root`` is ``[d, r]`` with ``root @ root.T`` the covariance and r its numerical rank: one
-    eigendecomposition per reference instead of one matrix square root per distance. ``digest`` is
-    the SHA-256 of n, mean and covariance; it goes into every metric's identity.
+    eigendecomposition per reference instead of one matrix square root per distance. ``kept`` and
+    ``origin`` are there in references made from images.
     """
 
     n: int
     mean: Float64
     covariance: Float64
     root: Float64
-    digest: str
+    kept: Kept | None = None
+    origin: Origin | None = None
 
     @property
     def dim(self) -> int:
         """Number of features d."""
         return len(self.mean)
 
-    @property
+    @cached_property
     def trace(self) -> float:
         """Sum of the features' variances."""
         return float(np.trace(self.covariance))
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of every number that a metric can take from here; goes into its identity."""
+        network = self.origin.network if self.origin else None
+        digest = hashlib.sha256(f"ganqbench-reference 1 {self.n} {self.dim} {network!r}".encode())
+        arrays: list[npt.NDArray[Any]] = [self.mean, self.covariance, self.root]
+        if self.kept is not None:
+            digest.update(f" {self.kept.k} {self.kept.rows.dtype.name} {self.kept.kernel.hex()}".encode())
+            arrays += [self.kept.rows, self.kept.radii]
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
+
     @classmethod
     def from_features(cls, values: Any) -> Reference:
-        """The reference of feature vectors ``[N, d]``, N >= 2."""
+        """The reference of feature vectors ``[N, d]``, N >= 2; keeps no rows."""
         rows = features("reference", values)
         mean, _, covariance = centred_moments(rows)
         return cls.from_moments(mean, covariance, len(rows))
@@ -68,29 +121,34 @@ class Reference:
         keep = values > floor
         keep[: max(0, len(mean) - (n - 1))] = False  # n vectors span at most n - 1 directions
         root = np.ascontiguousarray(vectors[:, keep] * np.sqrt(values[keep]))
-        return cls(n, mean, covariance, root, _digest(n, mean, covariance))
+        return cls(n, mean, covariance, root)
 
-    def save(self, path: Path) -> None:
-        """Writes the reference as ``.npz``, whole or not at all."""
-        save_arrays(
-            path, {"n": np.array(self.n), "mean": self.mean, "covariance": self.covariance, "root": self.root}
-        )
+    def keeping(self, rows: npt.NDArray[np.floating[Any]], k: int = NEIGHBOUR) -> Reference:
+        """This reference with rows ``[M, d]`` for nearest neighbours and kernels.
 
-    @classmethod
-    def load(cls, path: Path, digest: str | None = None) -> Reference:
-        """Reads what :meth:`save` wrote; raises MetricError if it is damaged or not ``digest``."""
-        arrays = load_arrays(path, ("n", "mean", "covariance", "root"))
-        n, mean, covariance, root = (arrays[name] for name in ("n", "mean", "covariance", "root"))
-        if covariance.shape != 2 * mean.shape or root.shape[:1] != mean.shape or n.shape != ():
-            raise MetricError(f"{path} holds arrays of the wrong shape")
-        found = _digest(int(n), mean, covariance)
-        if digest is not None and found != digest:
-            raise MetricError(f"{path} holds reference {found[:12]}, not {digest[:12]}")
-        if not math.isclose(
-            float((root * root).sum()), float(np.trace(covariance)), rel_tol=1e-6, abs_tol=1e-12
-        ):
-            raise MetricError(f"{path}: the stored root does not belong to the covariance")
-        return cls(int(n), mean, covariance, root, found)
+        They are rounded to float16 (relative 5e-4, far below any distance between images) unless a
+        value is too large for it; everything derived belongs to the rounded rows.
+        """
+        if rows.ndim != 2 or rows.shape[1] != self.dim:
+            raise MetricError(f"kept rows have shape {list(rows.shape)}, not [M, {self.dim}]")
+        fits = np.abs(rows).max(initial=0.0) <= float(np.finfo(np.float16).max)
+        return replace(self, kept=Kept.of(rows.astype(np.float16 if fits else np.float32), k))
+
+    def require(self, network: FeatureIdentity) -> None:
+        """Raises MetricError unless these are features of ``network``."""
+        if self.origin is None:
+            raise MetricError("this reference doesn't say what network its features are of")
+        if self.origin.network != network:
+            raise MetricError(
+                f"the reference holds features of {self.origin.network}, the images those of {network}; "
+                "build it again: ganqbench reference build"
+            )
+
+    def require_rows(self) -> Kept:
+        """The kept rows; raises MetricError if there are none."""
+        if self.kept is None:
+            raise MetricError("this reference keeps no rows; build it with ganqbench reference build")
+        return self.kept
 
 
 def centred_moments(rows: Float64) -> tuple[Float64, Float64, Float64]:
@@ -98,10 +156,3 @@ def centred_moments(rows: Float64) -> tuple[Float64, Float64, Float64]:
     mean = rows.mean(axis=0)
     centred = rows - mean
     return mean, centred, centred.T @ centred / (len(rows) - 1)
-
-
-def _digest(n: int, mean: Float64, covariance: Float64) -> str:
-    digest = hashlib.sha256(f"{n} {len(mean)} float64".encode())
-    for array in (mean, covariance):
-        digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-    return digest.hexdigest()

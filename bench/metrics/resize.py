@@ -6,12 +6,15 @@ distance depends on the resizer, and Pillow's float bicubic is the one to use.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 
+@lru_cache(maxsize=32)
 def resize_matrix(source: int, target: int) -> Tensor:
     """Weights ``[target, source]`` float32 that map a line of pixels to the new length.
 
@@ -27,10 +30,11 @@ def resize_matrix(source: int, target: int) -> Tensor:
 def resize(images: Tensor, size: int) -> Tensor:
     """Images ``[N, C, H, W]`` float32 to ``[N, C, size, size]``; the same size comes back as it is.
 
-    Overshoot past the input's range is kept, as in clean-fid.
+    Overshoot past the input's range is kept, as in clean-fid. Each image is resized by itself, so its
+    bits don't depend on the batch it comes in.
     """
     height, width = images.shape[2:]
-    if (height, width) == (size, size):
+    if (height, width) == (size, size) or not len(images):
         return images
-    result: Tensor = resize_matrix(height, size) @ images @ resize_matrix(width, size).T
-    return result
+    rows, columns = resize_matrix(height, size), resize_matrix(width, size).T
+    return torch.stack([rows @ image @ columns for image in images])

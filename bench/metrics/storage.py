@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -16,28 +17,44 @@ import numpy.typing as npt
 from ganqbench.metrics.checks import MetricError
 
 
-def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Writes ``arrays`` to ``path`` (``.npz``) atomically; a crash leaves the old file or none."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file atomically and readable as any other; a crash leaves the old file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        with part.open("xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+
+
+def read_whole(path: Path) -> bytes:
+    """The file's content; raises MetricError if it is missing or unreadable."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise MetricError(f"{path} does not exist") from None
+    except OSError as error:
+        raise MetricError(f"{path} can't be read: {error.strerror}") from error
+
+
+def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Writes ``arrays`` to ``path`` (``.npz``), whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    write_whole(path, buffer.getvalue())
 
 
 def load_arrays(path: Path, required: Iterable[str] = ()) -> dict[str, npt.NDArray[Any]]:
     """Reads an ``.npz`` file; raises MetricError if it is missing, damaged or lacks an array."""
+    content = read_whole(path)
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise MetricError(f"{path} does not exist") from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise MetricError(f"{path} is damaged or no .npz file: {error}") from error
     missing = [name for name in required if name not in arrays]

@@ -16,7 +16,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ganqbench.metrics import MetricError
-from ganqbench.metrics.extractors import EmbeddedExtractor, InceptionExtractor, Pin
+from ganqbench.metrics.extractors import EmbeddedExtractor
+from ganqbench.metrics.inception import InceptionExtractor, Pin
 from ganqbench.metrics.metric_identity import MetricIdentity, common_identity
 from ganqbench.metrics.resize import resize
 from ganqbench.zoo.classifier import build_classifier

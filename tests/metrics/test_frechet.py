@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,60 +229,6 @@ def test_moments_alone_need_more_images_than_features() -> None:
         frechet_from_moments(reference, np.zeros(3), np.eye(3), 40)
     with pytest.raises(MetricError, match="NaN"):
         frechet_from_moments(reference, np.zeros(4), np.full((4, 4), np.nan), 40)
-
-
-def test_a_reference_is_saved_and_loaded_to_the_bit(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "reference.npz"
-    reference = Reference.from_features(REAL)
-    reference.save(path)
-    loaded = Reference.load(path, reference.digest)
-    fake = generated(50, 4, 1)
-    assert frechet(loaded, fake) == frechet(reference, fake) == frechet(REAL, fake)
-    assert [entry.name for entry in path.parent.iterdir()] == ["reference.npz"]
-
-
-def test_damaged_missing_and_foreign_references_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "reference.npz"
-    with pytest.raises(MetricError, match="does not exist"):
-        Reference.load(path)
-    reference = Reference.from_features(REAL)
-    reference.save(path)
-    whole = path.read_bytes()
-    with pytest.raises(MetricError, match="not 000000"):
-        Reference.load(path, "0" * 64)
-    for cut in (0, 10, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:cut])
-        with pytest.raises(MetricError, match="damaged"):
-            Reference.load(path)
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 255
-    path.write_bytes(flipped)
-    with pytest.raises(MetricError):
-        Reference.load(path, reference.digest)
-    np.savez(path, mean=reference.mean)
-    with pytest.raises(MetricError, match="lacks n, covariance, root"):
-        Reference.load(path)
-    np.savez(path, n=40, mean=reference.mean, covariance=reference.covariance, root=2 * reference.root)
-    with pytest.raises(MetricError, match="root does not belong"):
-        Reference.load(path)
-    np.savez(path, n=40, mean=reference.mean, covariance=reference.covariance[:2], root=reference.root)
-    with pytest.raises(MetricError, match="wrong shape"):
-        Reference.load(path)
-
-
-@pytest.mark.parametrize(
-    ("mean", "covariance", "n", "message"),
-    [
-        (np.zeros(2), np.eye(3), 10, "a reference needs"),
-        (np.zeros(2), np.eye(2), 1, "a reference needs"),
-        (np.zeros(2), np.full((2, 2), np.inf), 10, "NaN or infinity"),
-        (np.zeros(2), np.array([[1.0, 0.5], [0.1, 1.0]]), 10, "not symmetric"),
-        (np.zeros(2), np.diag([1.0, -0.1]), 10, "negative eigenvalue"),
-    ],
-)
-def test_impossible_moments_are_refused(mean: Array, covariance: Array, n: int, message: str) -> None:
-    with pytest.raises(MetricError, match=message):
-        Reference.from_moments(mean, covariance, n)
 
 
 def test_the_bend_is_the_second_derivative_along_the_influence() -> None:
