@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ganqbench.metrics.checks import Float64, MetricError, Pixels, uint8_images
+from ganqbench.metrics.folding import fold
 from ganqbench.metrics.metric_identity import FeatureIdentity, MetricIdentity
 from ganqbench.metrics.resize import resize
 from ganqbench.zoo.classifier import Classifier, build_classifier
@@ -92,6 +93,7 @@ class EmbeddedExtractor(Extractor):
             self.network.load_state_dict(load(content))
         except (SafetensorError, RuntimeError) as error:
             raise MetricError(f"the metric network's weights are damaged: {error}") from error
+        fold(self.network)
         self.dim = self.network.feature_dim
         self.weights = hashlib.sha256(content).hexdigest()
 
@@ -113,28 +115,25 @@ class EmbeddedExtractor(Extractor):
         return self.compare(reference, candidate)[1]
 
     def compare(self, reference: Any, candidate: Any) -> tuple[Float32, Float64]:
-        """:meth:`features` of ``candidate`` and its :meth:`perceptual` distances, in one pass."""
+        """``features(candidate)`` and ``perceptual(reference, candidate)`` in one pass over each."""
         first = uint8_images("reference", reference)
         second = uint8_images("candidate", candidate)
         if first.shape != second.shape:
             raise MetricError(f"images {list(first.shape)} and {list(second.shape)} are not paired")
         pairs = torch.from_numpy(np.stack([first, second], axis=1))
         with torch.inference_mode():
-            both = padded(self._compare, self.batch, pairs)
-        both = both.reshape(-1, self.dim + 1)  # also without images
-        return cast(Float32, both[:, 1:].float().numpy()), cast(Float64, both[:, 0].numpy())
+            result = padded(self._compared, self.batch, pairs).reshape(-1, self.dim + 1).numpy()
+        return np.ascontiguousarray(result[:, :-1], dtype=np.float32), result[:, -1].copy()
 
-    def _compare(self, pairs: Tensor) -> Tensor:
-        """Distance and features of the second image of each pair, ``[batch, 1 + dim]`` float64."""
+    def _compared(self, pairs: Tensor) -> Tensor:
+        """Features of the second images and distances, ``[batch, dim + 1]`` float64."""
+        sides = [resize(pairs[:, side].contiguous(), self.size) / 127.5 - 1 for side in (0, 1)]
+        first, second = (self.network.stages(images) for images in sides)
         total = torch.zeros(len(pairs), dtype=torch.float64)
-        first, second = (
-            self.network.stages(resize(pairs[:, side], self.size) / 127.5 - 1) for side in (0, 1)
-        )
         for one, other in zip(first, second, strict=True):
-            difference = _unit(one) - _unit(other)
-            total += difference.square().sum(dim=1).double().mean(dim=(1, 2))
-        total /= len(first)
-        return torch.cat([total[:, None], self.network.pool(second[-1]).double()], dim=1)
+            total += (_unit(one) - _unit(other)).square().sum(dim=1).mean(dim=(1, 2))
+        distance = (total / len(first))[:, None]
+        return torch.cat([self.network.pool(second[-1]).double(), distance], dim=1)
 
 
 def padded(forward: Callable[[Tensor], Tensor], batch: int, images: Tensor) -> Tensor:
@@ -156,6 +155,7 @@ def batches(items: Iterable[Pixels], size: int) -> Iterator[list[Pixels]]:
 
 
 def _unit(maps: Tensor) -> Tensor:
-    """Feature vectors of all positions scaled to length 1 (zero vectors stay zero)."""
+    """Feature vectors of all positions scaled to length 1 (zero vectors stay zero), in float64."""
+    maps = maps.double()
     result: Tensor = maps / maps.norm(dim=1, keepdim=True).clamp_min(1e-10)
     return result

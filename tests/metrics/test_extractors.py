@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from ganqbench.metrics import MetricError
@@ -43,10 +43,12 @@ def extractor(content: bytes) -> EmbeddedExtractor:
     return EmbeddedExtractor(content)
 
 
-def test_features_are_the_networks_own(extractor: EmbeddedExtractor) -> None:
+def test_features_are_the_networks_own(extractor: EmbeddedExtractor, content: bytes) -> None:
     pixels = images(5)
+    plain = build_classifier("metric").eval()
+    plain.load_state_dict(load(content))
     with torch.inference_mode():
-        expected = extractor.network.features(torch.from_numpy(pixels).float() / 127.5 - 1)
+        expected = plain.features(torch.from_numpy(pixels).float() / 127.5 - 1)
     found = extractor.features(pixels)
     assert found.shape == (5, extractor.dim)
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
@@ -75,6 +77,22 @@ def test_perceptual_distance_grows_with_the_error(extractor: EmbeddedExtractor) 
     assert extractor.perceptual(pixels[2:4], far[2:4]).tobytes() == large[2:4].tobytes()
     with pytest.raises(MetricError, match="not paired"):
         extractor.perceptual(pixels, pixels[:2])
+
+
+def test_one_pass_over_pairs_gives_the_same_bits(extractor: EmbeddedExtractor) -> None:
+    first, second = images(40), images(40, seed=1)
+    features, distances = extractor.compare(first, second)
+    assert features.tobytes() == extractor.features(second).tobytes()
+    assert distances.tobytes() == extractor.perceptual(first, second).tobytes()
+    assert [part.shape for part in extractor.compare(first[:0], second[:0])] == [(0, 192), (0,)]
+
+
+def test_one_image_after_another_gives_the_same_bits(extractor: EmbeddedExtractor) -> None:
+    for size in (32, 48):
+        pixels = images(70, size)
+        streamed = list(extractor.stream(iter(pixels)))
+        assert [len(part) for part in streamed] == [32, 32, 6]
+        assert np.concatenate(streamed).tobytes() == extractor.features(pixels).tobytes()
 
 
 @pytest.mark.parametrize(
