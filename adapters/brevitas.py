@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 _WARNINGS = (
     "brevitas.fx is deprecated",  # Brevitas' own import of it
     "fast_hadamard_transform package not found",  # rotations are not used here
-    "ConvTranspose is temporarily unsupported for GPxQ",  # said in GPTQ's title
+    "ConvTranspose is temporarily unsupported for GPxQ",  # said in the methods' titles
 )
+_DFQ = "Nagel et al. 2019 (arXiv 1906.04721)"
 
 
 class Brevitas(Adapter):
-    """Per-channel symmetric weights, per-tensor asymmetric activations, float biases.
+    """Symmetric weights, per channel unless said otherwise; per-tensor asymmetric activations, float biases.
 
     Brevitas averages a range over the calibration batches, so that the larger the batches,
     the closer min-max comes to the extremes of the whole calibration set.
@@ -53,41 +55,115 @@ class Brevitas(Adapter):
         "ptq-mse-bias": Method(
             title="MSE-optimal ranges, bias correction",
             kind="ptq",
-            reference="Nagel et al. 2019 (arXiv 1906.04721): biases absorb each layer's mean error.",
+            reference=f"{_DFQ}: biases absorb each layer's mean error.",
             options={"weights": "mse", "activations": "mse", "bias_correction": True},
+        ),
+        "ptq-minmax-bias": Method(
+            title="Min-max ranges, bias correction",
+            kind="ptq",
+            reference=f"{_DFQ}: biases absorb each layer's mean error.",
+            options={"weights": "max", "activations": "minmax", "bias_correction": True},
+        ),
+        "ptq-minmax-tensor": Method(
+            title="Min-max ranges, one weight scale per layer",
+            kind="ptq",
+            reference="Jacob et al. 2018 (arXiv 1712.05877), per-layer weights: the price of doing without "
+            "a scale per channel.",
+            options={"weights": "tensor", "activations": "minmax"},
+        ),
+        "smoothquant": Method(
+            title="Equalized layer inputs (SmoothQuant), min-max ranges",
+            kind="ptq",
+            reference="Xiao et al. 2023 (arXiv 2211.10438): weights take over half of the spread of their "
+            "input channels, alpha 0.5, by Brevitas' layerwise activation equalization.",
+            options={"weights": "max", "activations": "minmax", "equalize": 0.5},
+        ),
+        "smoothquant-mse": Method(
+            title="Equalized layer inputs (SmoothQuant), MSE-optimal ranges",
+            kind="ptq",
+            reference="Xiao et al. 2023 (arXiv 2211.10438) with the ranges of Banner et al. 2019.",
+            options={"weights": "mse", "activations": "mse", "equalize": 0.5},
         ),
         "gptq": Method(
             title="GPTQ (transposed convolutions rounded to nearest)",
             kind="reconstruction",
             reference="Frantar et al. 2023 (arXiv 2210.17323): later columns make up for the rounding of "
             "earlier ones. Brevitas leaves transposed convolutions out of it.",
-            options={"weights": "mse", "activations": "minmax", "gptq": True},
+            options={"weights": "mse", "activations": "minmax", "columns": "gptq"},
+        ),
+        "gpfq": Method(
+            title="GPFQ (transposed convolutions rounded to nearest)",
+            kind="reconstruction",
+            reference="Lybrand and Saab 2021 (arXiv 2010.15979): greedy path following, towards what the "
+            "full-precision network computes. Brevitas leaves transposed convolutions out of it.",
+            options={"weights": "mse", "activations": "minmax", "columns": "gpfq"},
+        ),
+        "qronos": Method(
+            title="Qronos (transposed convolutions rounded to nearest)",
+            kind="reconstruction",
+            reference="Zhang et al. 2025 (OpenReview 7axclBCYul): each column also corrects the error of "
+            "the layers before. Brevitas leaves transposed convolutions out of it.",
+            options={"weights": "mse", "activations": "minmax", "columns": "qronos"},
+        ),
+        "adaround": Method(
+            title="AdaRound (Brevitas' learned rounding)",
+            kind="reconstruction",
+            reference="Nagel et al. 2020 (arXiv 2004.10568): every weight learns whether it is rounded up "
+            "or down, layer by layer.",
+            options={"weights": "mse", "activations": "mse", "learn_rounding": True},
+        ),
+        "qat-minmax": Method(
+            title="Min-max weights, learned activation scales; calibrated start for QAT",
+            kind="qat",
+            reference="Jacob et al. 2018 (arXiv 1712.05877): straight-through rounding, weight ranges follow "
+            "the weights. Without a recipe it is as calibrated.",
+            options={"weights": "max", "activations": "minmax"},
+            trainable=True,
+        ),
+        "qat-lsq": Method(
+            title="Learned scales (LSQ); calibrated start for QAT",
+            kind="qat",
+            reference="Esser et al. 2020 (arXiv 1902.08153), as Brevitas' parameter scales, MSE-optimal at "
+            "first. Without a recipe it is as calibrated.",
+            options={"weights": "mse", "activations": "mse"},
+            trainable=True,
         ),
     }
 
     def supports(self, cell: Cell) -> Skip | None:
-        """Integer widths from 2 to 8."""
+        """Integer widths from 2 to 8; equalization not where something else reads the weights."""
+        if cell.architecture == "stylegan2" and "equalize" in self.methods[cell.method].options:
+            return Skip(
+                "Brevitas' equalization rescales a layer's weights, and StyleGAN2's demodulation is computed "
+                "from them: the images would change even in full precision. Take ptq-minmax or ptq-mse"
+            )
         return beyond_integers(cell, "Brevitas")
 
     def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
-        """Swap, calibrate, then correct biases or round by GPTQ."""
+        """Equalize, swap, calibrate, then choose the weights' rounding and correct biases."""
         import torch
 
         from ganqbench.adapters._isolation import isolated
+        from ganqbench.adapters._learned_rounding import Rounding, learn_rounding
 
         options = self.methods[cell.method].options
         with isolated(cell.seed, _WARNINGS), torch.no_grad():
             from brevitas.graph.calibrate import bias_correction_mode, calibration_mode
             from brevitas.graph.quantize import layerwise_quantize
 
-            model: nn.Module = layerwise_quantize(generator.eval(), _layers(cell.bits, options))
+            original = copy.deepcopy(generator.eval())
+            if "equalize" in options:
+                _equalize(generator, calibration, options["equalize"])
+            model: nn.Module = layerwise_quantize(generator, _layers(cell.bits, options))
             model.apply(_return_plain_tensors)
             with calibration_mode(model):
                 _run(model, calibration)
             # Weight ranges are searched at their first use, which has to happen here.
             _run(model, [next(iter(calibration))])
-            if options.get("gptq"):
-                _gptq(model, calibration)
+            if "columns" in options:
+                _round_columns(model, calibration, options["columns"])
+            if options.get("learn_rounding"):
+                learn_rounding(model.eval(), original, calibration, cell.seed, Rounding())
             if options.get("bias_correction"):
                 with bias_correction_mode(model, skip_if_no_bias=True):
                     _run(model, calibration)
@@ -139,7 +215,11 @@ def _layers(bits: Bits, options: Mapping[str, Any]) -> dict[type[nn.Module], tup
 def _weight_quantizer(options: Mapping[str, Any]) -> Any:
     from brevitas import quant
 
-    by_name = {"max": quant.Int8WeightPerChannelFloat, "mse": quant.Int8WeightPerChannelFloatMSE}
+    by_name = {
+        "max": quant.Int8WeightPerChannelFloat,
+        "mse": quant.Int8WeightPerChannelFloatMSE,
+        "tensor": quant.Int8WeightPerTensorFloat,
+    }
     return by_name[options["weights"]]
 
 
@@ -160,12 +240,44 @@ def _activation_quantizer(options: Mapping[str, Any]) -> Any:
             return percentile.let(scaling_stats_op=StatsOp.MIN_MAX, zero_point_stats_impl=NegativeMinOrZero)
 
 
-def _gptq(model: nn.Module, calibration: Iterable[Inputs]) -> None:
-    from brevitas.graph.gptq import gptq_mode
+def _equalize(model: nn.Module, calibration: Iterable[Inputs], alpha: float) -> None:
+    """SmoothQuant on every layer by itself: its input is multiplied by what its weights are divided by.
 
-    with gptq_mode(model, create_weight_orig=False, act_order=True) as gptq:
-        for _ in range(gptq.num_layers):
-            _run(gptq.model, calibration)  # stops by itself behind the layer whose turn it is
-            gptq.update()
-    # On leaving, gptq_mode puts the original method back as an attribute of the instance.
+    One-hot labels are left alone: they lie on any grid as they are, and scaled ones do not.
+    """
+    from brevitas.graph.equalize import activation_equalization_mode
+
+    from ganqbench.zoo.sagan import ConditionalBatchNorm
+
+    labelled = [
+        f"{name}.{child}"
+        for name, module in model.named_modules()
+        if isinstance(module, ConditionalBatchNorm)
+        for child, _ in module.named_children()
+    ]
+    with activation_equalization_mode(model, alpha, add_mul_node=True, blacklist_layers=labelled):
+        _run(model, calibration)
+
+
+def _round_columns(model: nn.Module, calibration: Iterable[Inputs], algorithm: str) -> None:
+    """Round each layer's weights column by column, earlier layers first."""
+    from brevitas.graph.gpfq import GPFQ, gpfq_mode
+    from brevitas.graph.gptq import gptq_mode
+    from brevitas.graph.qronos import Qronos
+
+    match algorithm:
+        case "gptq":
+            mode = gptq_mode(model, create_weight_orig=False, act_order=True)
+        case "gpfq":
+            mode = gpfq_mode(model, act_order=True, algorithm_impl=GPFQ)
+        case _:
+            mode = gpfq_mode(model, act_order=True, algorithm_impl=Qronos)
+    with mode as rounding:
+        for _ in range(rounding.num_layers):
+            _run(rounding.model, calibration)  # stops by itself behind the layer whose turn it is
+            rounding.update()
+    # On leaving, the mode puts the original method back as an attribute of the instance.
     del model.forward
+    for module in model.modules():
+        if hasattr(module, "weight_orig"):
+            del module.weight_orig  # a copy in full precision, no part of the result
