@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ Pixels = npt.NDArray[np.uint8]
 
 # Generators map to [-1, 1]; even a broken one stays far below this, an image in 0..255 does not.
 _IMPLAUSIBLE = 100.0
+_BLOCK = 2048
 
 
 class MetricError(ValueError):
@@ -76,8 +77,8 @@ def item_indices(indices: Sequence[int], n: int) -> list[int]:
     return items
 
 
-def features(name: str, values: Any, columns: int | None = None) -> Float64:
-    """Feature vectors ``[N, d]`` as float64 with N >= 2; raises MetricError for anything else.
+def feature_rows(name: str, values: Any, columns: int | None = None) -> npt.NDArray[np.floating[Any]]:
+    """Feature vectors ``[N, d]`` as they are, with N >= 2; raises MetricError for anything else.
 
     ``columns`` is the d that the other set has.
     """
@@ -90,7 +91,21 @@ def features(name: str, values: Any, columns: int | None = None) -> Float64:
         raise MetricError(f"{name} features hold {len(array)} vectors; at least 2 are needed")
     if columns is not None and array.shape[1] != columns:
         raise MetricError(f"{name} features have {array.shape[1]} columns, the others {columns}")
-    rows = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    bad = [part.start + np.flatnonzero(~np.isfinite(array[part]).all(axis=1)) for part in blocks(len(array))]
+    rows = np.concatenate(bad)
     if rows.size:
         raise MetricError(f"{name} features hold NaN or infinity in rows {rows[:8].tolist()}")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    return array
+
+
+def features(name: str, values: Any, columns: int | None = None) -> Float64:
+    """What :func:`feature_rows` gives, in float64 and contiguous."""
+    return np.ascontiguousarray(feature_rows(name, values, columns), dtype=np.float64)
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """Consecutive parts of ``n`` rows; what is computed in them needs no second copy of all rows.
+
+    Their size is fixed, since sums over blocks depend on it in the last bits.
+    """
+    return (slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))

@@ -59,6 +59,11 @@ class PairedFidelity:
         """Item numbers seen so far, ascending."""
         return sorted(self._values)
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the images, None before the first."""
+        return self._size
+
     def update(self, indices: Sequence[int], reference: Any, candidate: Any) -> None:
         """Adds a batch: item numbers and their images ``[N, 3, H, W]`` uint8 (tensor or array).
 

@@ -11,8 +11,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ganqbench.metrics.checks import Float64, MetricError
+from ganqbench.metrics.checks import Float64, MetricError, blocks, feature_rows
 from ganqbench.metrics.gaussian_fit import Fit, second_order_variance
 from ganqbench.metrics.interval import Estimate, clustered_mean, distance_interval, t_quantile
 from ganqbench.metrics.reference import Reference
@@ -89,15 +90,7 @@ def frechet_paired(fp32: Any, quantized: Any, clusters: Clusters | None = None) 
     note = _note(fit, reference, clusters)
     if fit.influence is None:
         return Estimate(fit.value, None, None, None, fit.n, note=note)
-    base = Fit.of("fp32", fp32, reference)
-    # T^-1 = M^-T sqrt(w) M^-1, and the columns of root / their squared norms are its pseudo-inverse.
-    inverse = reference.root / (reference.root * reference.root).sum(axis=0)
-    white = base.centred @ (inverse @ fit.vectors)
-    backward = (
-        (base.centred * base.centred).sum(axis=1)
-        - 2 * (base.centred @ fit.delta)
-        - (white * white) @ np.sqrt(fit.eigenvalues)
-    )
+    backward = _backward(feature_rows("fp32", fp32), fit, reference)
     spread = _spread(fit.influence + backward, clusters)
     if spread is None:
         return Estimate(fit.value, None, None, None, fit.n, note=note)
@@ -130,6 +123,24 @@ def frechet_from_moments(reference: Reference, mean: Float64, covariance: Float6
 def as_reference(real: Any) -> Reference:
     """``real`` itself if it is a :class:`Reference`, else the reference of these features."""
     return real if isinstance(real, Reference) else Reference.from_features(real)
+
+
+def _backward(rows: npt.NDArray[np.floating[Any]], fit: Fit, reference: Reference) -> Float64:
+    """Influence of the reference's own rows ``[N, d]`` on the distance of ``fit`` to it, ``[N]``."""
+    # T^-1 = M^-T sqrt(w) M^-1, and the columns of root / their squared norms are its pseudo-inverse.
+    inverse = reference.root / (reference.root * reference.root).sum(axis=0)
+    vectors = inverse.T @ fit.basis
+    back = inverse @ vectors
+    result = np.empty(len(rows))
+    for part in blocks(len(rows)):
+        centred = rows[part] - reference.mean
+        white = centred @ back
+        result[part] = (
+            (centred * centred).sum(axis=1)
+            - 2 * (centred @ fit.delta)
+            - (white * white) @ np.sqrt(fit.eigenvalues)
+        )
+    return result
 
 
 def _spread(influence: Float64 | None, clusters: Clusters | None) -> tuple[float, float] | None:

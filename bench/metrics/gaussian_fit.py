@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganqbench.metrics.checks import Float64, features
-from ganqbench.metrics.reference import Reference, centred_moments
+from ganqbench.metrics.checks import Float64, blocks, feature_rows
+from ganqbench.metrics.reference import Reference, moments_of
 
 # Pairs of rows that the mean square of the second derivative is taken over.
 _PAIRS = 4096
@@ -31,27 +31,27 @@ class Fit:
 
     ``influence`` ``[N]`` is None for N <= d, where the sample's covariance is singular only because
     the sample is small and the distance has no derivative. ``lost`` counts the directions in which
-    the reference varies and a sample of N > d does not.
+    the reference varies and a sample of N > d does not. Rows are kept as they came and looked at in
+    blocks, so a fit adds little to the memory of the features.
     """
 
-    n: int
     value: float
     rounding: float
     lost: int
     influence: Float64 | None
-    centred: Float64
+    rows: npt.NDArray[np.floating[Any]]
+    mean: Float64
     delta: Float64
     eigenvalues: Float64
-    vectors: Float64
-    projected: Float64
-    """Centred rows in the eigenbasis, ``centred @ root @ vectors`` ``[N, r]``."""
+    basis: Float64
+    """Maps centred rows to the eigenbasis, ``root @ vectors`` ``[d, r]``."""
 
     @classmethod
     def of(cls, name: str, values: Any, reference: Reference) -> Fit:
         """Fits feature vectors ``[N, d]``; raises MetricError if they don't suit the reference."""
-        rows = features(name, values, reference.dim)
+        rows = feature_rows(name, values, reference.dim)
         n, dim = rows.shape
-        mean, centred, covariance = centred_moments(rows)
+        mean, covariance = moments_of(rows)
         delta = mean - reference.mean
         traces = float(np.trace(covariance)) + reference.trace
         squared = float(delta @ delta)
@@ -59,27 +59,39 @@ class Fit:
         if n <= dim:
             # The nuclear norm of centred @ root: exact where the eigenvalues of a singular product
             # are not, since their roots turn an error of 1e-16 into 1e-8.
-            singular = np.linalg.svd(centred @ reference.root, compute_uv=False)
+            singular = np.linalg.svd((rows - mean) @ reference.root, compute_uv=False)
             shared = float(singular.sum()) / math.sqrt(n - 1)
-            empty = np.empty((0, 0))
             value = max(0.0, squared + traces - 2 * shared)
-            return cls(n, value, rounding, 0, None, centred, delta, np.empty(0), empty, empty)
+            return cls(value, rounding, 0, None, rows, mean, delta, np.empty(0), np.empty((dim, 0)))
         product = reference.root.T @ covariance @ reference.root
         eigenvalues, vectors = np.linalg.eigh(product)
         # The trace takes every positive eigenvalue, however small: its root is far above its error.
         # The gradient divides by roots and leaves out what can't be told from zero.
         shared = float(np.sqrt(eigenvalues[eigenvalues > 0]).sum())
         keep = eigenvalues > eigenvalues.max(initial=0.0) * dim * np.finfo(np.float64).eps
-        eigenvalues, vectors = eigenvalues[keep], vectors[:, keep]
-        projected = centred @ (reference.root @ vectors)
+        eigenvalues, basis = eigenvalues[keep], reference.root @ vectors[:, keep]
         value = max(0.0, squared + traces - 2 * shared)
-        influence = (
-            2 * (centred @ delta)
-            + (centred * centred).sum(axis=1)
-            - (projected * projected) @ (1 / np.sqrt(eigenvalues))
-        )
+        influence = np.empty(n)
+        for part in blocks(n):
+            centred = rows[part] - mean
+            projected = centred @ basis
+            influence[part] = (
+                2 * (centred @ delta)
+                + (centred * centred).sum(axis=1)
+                - (projected * projected) @ (1 / np.sqrt(eigenvalues))
+            )
         lost = len(keep) - int(keep.sum())
-        return cls(n, value, rounding, lost, influence, centred, delta, eigenvalues, vectors, projected)
+        return cls(value, rounding, lost, influence, rows, mean, delta, eigenvalues, basis)
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def projected(self, part: slice | npt.NDArray[np.int64]) -> Float64:
+        """Some centred rows in the eigenbasis, ``[len(part), r]``."""
+        result: Float64 = (self.rows[part] - self.mean) @ self.basis
+        return result
 
     def curvature(self, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> Float64:
         """The second derivative of the distance along pairs of rows, ``[len(first)]``.
@@ -87,7 +99,7 @@ class Fit:
         For u, v the projected rows and g_ij = 1 / (2 s_i s_j (s_i + s_j)), s = sqrt(w): from the mean
         2 u' s^-1 v; from the covariance 2 sum_ij g_ij (u u' - w)_ij (v v' - w)_ij.
         """
-        u, v, w = self.projected[first], self.projected[second], self.eigenvalues
+        u, v, w = self.projected(first), self.projected(second), self.eigenvalues
         s, weights = self._second_derivative()
         own = np.diagonal(weights) * w
         product = u * v
@@ -108,8 +120,12 @@ class Fit:
         if squares == 0:
             return 0.0
         weights = centred * (step / squares)
-        mean = weights @ self.projected
-        covariance = (self.projected * weights[:, None]).T @ self.projected
+        rank = len(self.eigenvalues)
+        mean, covariance = np.zeros(rank), np.zeros((rank, rank))
+        for part in blocks(self.n):
+            projected = self.projected(part)
+            mean += weights[part] @ projected
+            covariance += (projected * weights[part, None]).T @ projected
         s, derivative = self._second_derivative()
         return float((mean * mean) @ (1 / s) + (derivative * covariance * covariance).sum())
 
@@ -127,7 +143,7 @@ def second_order_variance(fit: Fit, minus: Fit) -> float:
     independent pairs without a random generator.
     """
     n = fit.n
-    pairs = np.arange(n * min(n - 1, max(1, _PAIRS // n)))
+    pairs = np.arange(min(_PAIRS, n * (n - 1)))
     total = 0.0
     for part in np.array_split(pairs, -(-len(pairs) // _AT_ONCE)):
         first = part % n

@@ -12,37 +12,39 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ganqbench.metrics.checks import Float64, MetricError, features
+from ganqbench.metrics.checks import Float64, MetricError, blocks, feature_rows
 from ganqbench.metrics.interval import Estimate, clustered_mean, distance_interval
 from ganqbench.metrics.reference import Reference
 
-# Kernel values held at once: 32 MB.
-_BLOCK_VALUES = 1 << 22
+Rows = npt.NDArray[np.floating[Any]]
 
 
-def _row_sums(first: Float64, second: Float64) -> Float64:
-    """Sum over ``second`` of the kernel with each row of ``first``, ``[len(first)]``."""
-    step = max(1, _BLOCK_VALUES // len(second))
-    sums = np.empty(len(first))
-    for start in range(0, len(first), step):
-        block = first[start : start + step] @ second.T
-        block /= first.shape[1]
-        block += 1
-        sums[start : start + step] = (block * block * block).sum(axis=1)
+def _row_sums(first: Rows, second: Rows) -> Float64:
+    """Sum over ``second`` of the kernel with each row of ``first``, ``[len(first)]`` in float64."""
+    sums = np.zeros(len(first))
+    for rows in blocks(len(first)):
+        some = first[rows].astype(np.float64)
+        for columns in blocks(len(second)):
+            block = some @ second[columns].astype(np.float64).T
+            block /= first.shape[1]
+            block += 1
+            sums[rows] += (block * block * block).sum(axis=1)
     return sums
 
 
-def _own(rows: Float64) -> Float64:
+def _own(rows: Rows) -> Float64:
     """Kernel of each row with itself, ``[N]``."""
-    result: Float64 = ((rows * rows).sum(axis=1) / rows.shape[1] + 1) ** 3
+    squares = [(rows[part].astype(np.float64) ** 2).sum(axis=1) for part in blocks(len(rows))]
+    result: Float64 = (np.concatenate(squares) / rows.shape[1] + 1) ** 3
     return result
 
 
 class _Mmd:
     """The distance of one sample to the real one and each row's share in it."""
 
-    def __init__(self, real: Float64, real_mean: float, fake: Float64) -> None:
+    def __init__(self, real: Rows, real_mean: float, fake: Rows) -> None:
         n = len(fake)
         within = (_row_sums(fake, fake) - _own(fake)) / (n - 1)
         across = _row_sums(fake, real) / len(real)
@@ -51,7 +53,7 @@ class _Mmd:
         self.influence: Float64 = 2 * (within - across)
 
 
-def mean_kernel(real: Float64) -> float:
+def mean_kernel(real: Rows) -> float:
     """Mean kernel over all pairs of different rows ``[N, d]``, N >= 2."""
     n = len(real)
     return float((_row_sums(real, real) - _own(real)).sum() / (n * (n - 1)))
@@ -70,7 +72,7 @@ def kid(real: Any, fake: Any, clusters: Sequence[Hashable] | None = None) -> Est
     Raises MetricError for NaN, infinity, shapes that don't fit and fewer than two rows.
     """
     real_rows, kernel = _real(real)
-    rows = features("fake", fake, real_rows.shape[1])
+    rows = feature_rows("fake", fake, real_rows.shape[1])
     measured = _Mmd(real_rows, mean_kernel(real_rows) if kernel is None else kernel, rows)
     estimate = _estimate(measured.value, measured.influence, clusters)
     if estimate.low is None or estimate.high is None:
@@ -85,8 +87,8 @@ def kid_delta(real: Any, fp32: Any, quantized: Any, clusters: Sequence[Hashable]
     Row i of both must come from one input; negative means better than FP32.
     """
     real_rows, _ = _real(real)
-    base_rows = features("fp32", fp32, real_rows.shape[1])
-    rows = features("quantized", quantized, real_rows.shape[1])
+    base_rows = feature_rows("fp32", fp32, real_rows.shape[1])
+    rows = feature_rows("quantized", quantized, real_rows.shape[1])
     if len(base_rows) != len(rows):
         raise MetricError(f"{len(base_rows)} fp32 rows and {len(rows)} quantized rows are not paired")
     # The reals' own mean cancels.
@@ -103,7 +105,7 @@ def kid_subsets(
     overlap, so their scatter is no standard error and there is no interval.
     """
     real_rows, _ = _real(real)
-    rows = features("fake", fake, real_rows.shape[1])
+    rows = feature_rows("fake", fake, real_rows.shape[1])
     count = min(size, len(real_rows), len(rows))
     if subsets < 1 or count < 2:
         raise MetricError(f"{subsets} subsets of {count} rows give no distance")
@@ -116,12 +118,12 @@ def kid_subsets(
     return Estimate(float(np.mean(values)), None, None, None, len(rows), note=note)
 
 
-def _real(real: Any) -> tuple[Float64, float | None]:
+def _real(real: Any) -> tuple[Rows, float | None]:
     """The real rows, and the mean of their kernel where it is known."""
     if isinstance(real, Reference):
         kept = real.require_rows()
-        return features("kept", kept.rows), kept.kernel
-    return features("real", real), None
+        return feature_rows("kept", kept.rows), kept.kernel
+    return feature_rows("real", real), None
 
 
 def _estimate(value: float, influence: Float64, clusters: Sequence[Hashable] | None) -> Estimate:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganqbench.metrics.checks import Float64, MetricError, features
+from ganqbench.metrics.checks import Float64, MetricError, feature_rows
 from ganqbench.metrics.interval import Estimate, clustered_mean, normal_quantile
 from ganqbench.metrics.reference import Reference
 
@@ -75,14 +75,16 @@ def prdc(
     Raises MetricError for NaN, infinity, shapes that don't fit, too few rows for k, or a missing rng.
     """
     stored = real.require_rows() if isinstance(real, Reference) else None
-    real_rows = features("real", stored.rows if stored else real)
-    rows = features("fake", fake, real_rows.shape[1])
-    if not 1 <= k < min(len(real_rows), len(rows)):
-        raise MetricError(f"k = {k} needs more than k rows, not {len(real_rows)} real and {len(rows)} fake")
-    if clusters is not None and len(clusters) != len(rows):
-        raise MetricError(f"{len(clusters)} cluster labels for {len(rows)} rows")
-    real_rows, _ = _thin(real_rows, rng)
-    rows, kept = _thin(rows, rng)
+    all_real = feature_rows("real", stored.rows if stored else real)
+    all_fake = feature_rows("fake", fake, all_real.shape[1])
+    if not 1 <= k < min(len(all_real), len(all_fake)):
+        raise MetricError(
+            f"k = {k} needs more than k rows, not {len(all_real)} real and {len(all_fake)} fake"
+        )
+    if clusters is not None and len(clusters) != len(all_fake):
+        raise MetricError(f"{len(clusters)} cluster labels for {len(all_fake)} rows")
+    real_rows, _ = _thin(all_real, rng)
+    rows, kept = _thin(all_fake, rng)
     labels = range(len(rows)) if clusters is None else [clusters[i] for i in kept]
 
     # Stored radii hold for their own k and all of the rows.
@@ -110,14 +112,18 @@ def prdc(
     }
 
 
-def _thin(rows: Float64, rng: np.random.Generator | None) -> tuple[Float64, npt.NDArray[np.int64]]:
-    """At most LIMIT rows in their order, and which they are."""
-    if len(rows) <= LIMIT:
-        return rows, np.arange(len(rows))
-    if rng is None:
-        raise MetricError(f"{len(rows)} rows are thinned to {LIMIT} at random: hand in a seeded generator")
-    kept = np.sort(rng.choice(len(rows), LIMIT, replace=False))
-    return rows[kept], kept
+def _thin(
+    rows: npt.NDArray[np.floating[Any]], rng: np.random.Generator | None
+) -> tuple[Float64, npt.NDArray[np.int64]]:
+    """At most LIMIT rows in their order as float64, and which they are."""
+    kept = np.arange(len(rows))
+    if len(rows) > LIMIT:
+        if rng is None:
+            raise MetricError(
+                f"{len(rows)} rows are thinned to {LIMIT} at random: hand in a seeded generator"
+            )
+        kept = np.sort(rng.choice(len(rows), LIMIT, replace=False))
+    return np.ascontiguousarray(rows[kept], dtype=np.float64), kept
 
 
 def _share(hits: list[bool], clusters: Sequence[Hashable] | None) -> Estimate:

@@ -56,17 +56,21 @@ class Moments:
 
     def update(self, indices: Sequence[int], features: Any) -> None:
         """Adds the features ``[N, d]`` of these items; raises MetricError for an item that is known."""
+        shifted = self.check(indices, features) - self.shift
+        items = [int(index) for index in indices]
+        for item, row in zip(items, shifted, strict=True):
+            self._rows.setdefault(item // CHUNK, {})[item] = row
+        self._finish({item // CHUNK for item in items})
+
+    def check(self, indices: Sequence[int], features: Any) -> Float64:
+        """The features ``[N, d]`` as float64; raises MetricError where :meth:`update` would."""
         values = np.asarray(to_numpy(features), dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.shift):
             raise MetricError(f"features have shape {list(values.shape)}, not [N, {len(self.shift)}]")
         if not np.isfinite(values).all():
             raise MetricError("features hold NaN or infinity")
-        items = item_indices(indices, len(values))
-        self._check_new(items)
-        shifted = values - self.shift
-        for item, row in zip(items, shifted, strict=True):
-            self._rows.setdefault(item // CHUNK, {})[item] = row
-        self._finish({item // CHUNK for item in items})
+        self._check_new(item_indices(indices, len(values)))
+        return values
 
     def merge(self, other: Moments) -> None:
         """Adds what another instance with the same shift saw of other items."""

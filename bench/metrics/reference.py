@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganqbench.metrics.checks import Float64, MetricError, features
+from ganqbench.metrics.checks import Float64, MetricError, blocks, feature_rows, features
 from ganqbench.metrics.metric_identity import FeatureIdentity
 
 NEIGHBOUR = 5
@@ -95,9 +95,8 @@ class Reference:
     @classmethod
     def from_features(cls, values: Any) -> Reference:
         """The reference of feature vectors ``[N, d]``, N >= 2; keeps no rows."""
-        rows = features("reference", values)
-        mean, _, covariance = centred_moments(rows)
-        return cls.from_moments(mean, covariance, len(rows))
+        rows = feature_rows("reference", values)
+        return cls.from_moments(*moments_of(rows), len(rows))
 
     @classmethod
     def from_moments(cls, mean: Float64, covariance: Float64, n: int) -> Reference:
@@ -151,8 +150,15 @@ class Reference:
         return self.kept
 
 
-def centred_moments(rows: Float64) -> tuple[Float64, Float64, Float64]:
-    """Mean ``[d]``, centred rows ``[N, d]`` and unbiased covariance ``[d, d]``, two-pass."""
-    mean = rows.mean(axis=0)
-    centred = rows - mean
-    return mean, centred, centred.T @ centred / (len(rows) - 1)
+def moments_of(rows: npt.NDArray[np.floating[Any]]) -> tuple[Float64, Float64]:
+    """Mean ``[d]`` and unbiased covariance ``[d, d]`` of rows ``[N, d]``, two-pass in float64."""
+    n, dim = rows.shape
+    mean = np.zeros(dim)
+    for part in blocks(n):
+        mean += rows[part].sum(axis=0, dtype=np.float64)
+    mean /= n
+    covariance = np.zeros((dim, dim))
+    for part in blocks(n):
+        centred = rows[part] - mean
+        covariance += centred.T @ centred
+    return mean, covariance / (n - 1)

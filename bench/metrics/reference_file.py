@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ganqbench.metrics.checks import MetricError
 from ganqbench.metrics.metric_identity import FeatureIdentity
 from ganqbench.metrics.reference import Kept, Origin, Reference
-from ganqbench.metrics.storage import read_whole, write_whole
+from ganqbench.metrics.storage import read_whole, whole_file
 
 FORMAT = "ganqbench-reference 1"
 _MOMENTS = {"mean": (1, ("<f8",)), "covariance": (2, ("<f8",)), "root": (2, ("<f8",))}
@@ -38,7 +38,9 @@ def save_reference(path: Path, reference: Reference) -> None:
         about["origin"] = asdict(reference.origin)
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     # One entry only: safetensors writes several in random order.
-    write_whole(path, save(contiguous, {FORMAT: json.dumps(about, sort_keys=True)}))
+    content = save(contiguous, {FORMAT: json.dumps(about, sort_keys=True)})
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def load_reference(path: Path, digest: str | None = None) -> Reference:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,14 @@ import numpy.typing as npt
 from ganqbench.metrics.checks import MetricError
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file atomically and readable as any other; a crash leaves the old file or none."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that appears at ``path`` when the block ends, and never if it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -44,17 +45,17 @@ def read_whole(path: Path) -> bytes:
 
 def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Writes ``arrays`` to ``path`` (``.npz``), whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    write_whole(path, buffer.getvalue())
+    with whole_file(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def load_arrays(path: Path, required: Iterable[str] = ()) -> dict[str, npt.NDArray[Any]]:
     """Reads an ``.npz`` file; raises MetricError if it is missing, damaged or lacks an array."""
-    content = read_whole(path)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise MetricError(f"{path} does not exist") from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise MetricError(f"{path} is damaged or no .npz file: {error}") from error
     missing = [name for name in required if name not in arrays]
