@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganqbench.metrics import MetricError, frechet, kid, moments, prdc
+from ganqbench.metrics import MetricError, checks, frechet, kid, moments, prdc
 from ganqbench.metrics.evaluation_state import EvaluationState
 from ganqbench.metrics.frechet_distance import frechet_from_moments
 from ganqbench.metrics.metric_identity import FeatureIdentity
@@ -202,3 +203,25 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     np.savez(path, network=np.array(["a", "b", "c"]), keep=np.array(-1))
     with pytest.raises(MetricError, match="damaged or no evaluation state"):
         EvaluationState.load(path)
+
+
+def test_memory_grows_by_the_kept_features_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    dim, batch = 96, 250
+    monkeypatch.setattr(checks, "_BLOCK", 250)
+    reference = Reference.from_moments(np.zeros(dim), np.eye(dim), 10_000)
+    values = np.random.default_rng(0).standard_normal((batch, dim)).astype(np.float32)
+
+    def peak(n: int) -> int:
+        tracemalloc.start()
+        try:
+            state = EvaluationState(NETWORK, np.zeros(dim))
+            for start in range(0, n, batch):
+                state.update(range(start, start + batch), values + start)
+            assert frechet(reference, state.features()).low is not None
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(1_000), peak(10_000)
+    kept, per_item = 9_000 * dim * 4, 9_000 * 400  # labels, influences and item numbers
+    assert many < 1.1 * few + kept + per_item

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganqbench.metrics import MetricError, frechet, frechet_delta, frechet_paired
+from ganqbench.metrics import Estimate, MetricError, checks, frechet, frechet_delta, frechet_paired
 from ganqbench.metrics.frechet_distance import frechet_from_moments
 from ganqbench.metrics.gaussian_fit import Fit
 from ganqbench.metrics.reference import Reference
@@ -153,6 +153,21 @@ def test_clusters_widen_the_interval() -> None:
     delta = frechet_delta(real, fake, np.round(fake, 1), labels)
     assert delta.se is not None
     assert frechet(real, fake, ["one"] * 500).low is None
+
+
+def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, fake = sample(300, 6, 0), generated(200, 6, 1)
+    quantized = np.round(fake, 1)
+
+    def measured() -> list[Estimate]:
+        return [frechet(real, fake), frechet_delta(real, fake, quantized), frechet_paired(fake, quantized)]
+
+    expected = measured()
+    monkeypatch.setattr(checks, "_BLOCK", 7)
+    for found, one in zip(measured(), expected, strict=True):
+        assert (found.value, found.se, found.low, found.high) == pytest.approx(
+            (one.value, one.se, one.low, one.high), rel=1e-9
+        )
 
 
 def test_constant_features_give_a_defined_result() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ganqbench.metrics import MetricError, kernel_distance, kid, kid_delta, kid_subsets
+from ganqbench.metrics import MetricError, checks, kid, kid_delta, kid_subsets
 
 Array = npt.NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def by_definition(real: Array, fake: Array) -> float:
 def test_equals_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = rows(30, 0), rows(25, 1, 1.2)
     assert kid(real, fake).value == pytest.approx(by_definition(real, fake), rel=1e-12)
-    monkeypatch.setattr(kernel_distance, "_BLOCK_VALUES", 70)  # two rows at a time
+    monkeypatch.setattr(checks, "_BLOCK", 7)
     assert kid(real, fake).value == pytest.approx(by_definition(real, fake), rel=1e-12)
 
 
