@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 
 @contextmanager
@@ -22,3 +24,16 @@ def isolated(seed: int, known_warnings: tuple[str, ...] = ()) -> Iterator[None]:
         for pattern in known_warnings:
             warnings.filterwarnings("ignore", message=pattern)
         yield
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Swallow what a toolkit prints; put the root logger's handlers and level back afterwards."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

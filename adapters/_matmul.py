@@ -16,3 +16,10 @@ class QuantMatMul(nn.Module):
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         return torch.bmm(self.left(left), self.right(right))
+
+
+class PlainMatMul(nn.Module):
+    """The same product by `torch.matmul`, which quantizers of exported graphs look for."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return torch.matmul(left, right)

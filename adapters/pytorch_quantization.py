@@ -52,6 +52,27 @@ class PytorchQuantization(Adapter):
             reference=f"{_SURVEY}: the clip of least squared rounding error on the histogram.",
             options={"amax": {"method": "mse"}},
         ),
+        "ptq-max-tensor": Method(
+            title="Largest magnitude, one weight scale per layer",
+            kind="ptq",
+            reference=f"{_SURVEY}, per-tensor weights: the price of doing without a scale per channel.",
+            options={"per_tensor": True},
+        ),
+        "qat-max": Method(
+            title="Straight-through rounding in calibrated ranges; calibrated start for QAT",
+            kind="qat",
+            reference=f"{_SURVEY}, section 5: fixed ranges, trained weights. Without a recipe it is as "
+            "calibrated.",
+            trainable=True,
+        ),
+        "qat-learn-amax": Method(
+            title="Learned activation ranges; calibrated start for QAT",
+            kind="qat",
+            reference="Choi et al. 2018 (arXiv 1805.06085), activations clipped at learned values: the "
+            "toolkit's `learn_amax`. Without a recipe it is as calibrated.",
+            options={"learn_amax": True},
+            trainable=True,
+        ),
     }
 
     def supports(self, cell: Cell) -> Skip | None:
@@ -72,10 +93,10 @@ class PytorchQuantization(Adapter):
 
         from ganqbench.adapters._isolation import isolated
 
-        amax = self.methods[cell.method].options.get("amax", {})
+        options = self.methods[cell.method].options
         with isolated(cell.seed, _WARNINGS), _quiet_toolkit(), torch.no_grad():
-            model = _swapped(generator.eval(), cell.bits, "histogram" if amax else "max")
-            _calibrate(model, calibration, amax)
+            model = _swapped(generator.eval(), cell.bits, options)
+            _calibrate(model, calibration, options.get("amax", {}))
         return model
 
 
@@ -100,7 +121,7 @@ def _quiet_toolkit() -> Iterator[None]:
         root.setLevel(level)
 
 
-def _swapped(module: nn.Module, bits: Bits, calibrator: str) -> nn.Module:
+def _swapped(module: nn.Module, bits: Bits, options: Mapping[str, Any]) -> nn.Module:
     """The module, or what the toolkit has in its place; children are swapped inside.
 
     The toolkit's own way rebinds the names in torch.nn, for the whole process.
@@ -112,25 +133,30 @@ def _swapped(module: nn.Module, bits: Bits, calibrator: str) -> nn.Module:
     from ganqbench.adapters._matmul import QuantMatMul
     from ganqbench.zoo.layers import MatMul
 
-    operand = QuantDescriptor(num_bits=bits.activations, calib_method=calibrator)
+    operand = QuantDescriptor(
+        num_bits=bits.activations,
+        calib_method="histogram" if "amax" in options else "max",
+        learn_amax=options.get("learn_amax", False),
+    )
     if isinstance(module, MatMul):
         return QuantMatMul(qnn.TensorQuantizer(operand), qnn.TensorQuantizer(operand))
     if isinstance(module, nn.Linear):
-        weight = QuantDescriptor(num_bits=bits.weights, axis=(0,))
+        channel = 0
         layer = qnn.QuantLinear
         shape = {"in_features": module.in_features, "out_features": module.out_features}
     elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         transposed = isinstance(module, nn.ConvTranspose2d)
         # The toolkit's default for the transposed layer is 0 as well, its input channels.
-        weight = QuantDescriptor(num_bits=bits.weights, axis=(1 if transposed else 0,))
+        channel = 1 if transposed else 0
         layer = qnn.QuantConvTranspose2d if transposed else qnn.QuantConv2d
         names = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups"]
         names += ["padding_mode", "output_padding"] if transposed else ["padding_mode"]
         shape = {name: getattr(module, name) for name in names}
     else:
         for name, child in module.named_children():
-            setattr(module, name, _swapped(child, bits, calibrator))
+            setattr(module, name, _swapped(child, bits, options))
         return module
+    weight = QuantDescriptor(num_bits=bits.weights, axis=None if options.get("per_tensor") else (channel,))
     quantized: Any = layer(
         **shape, bias=module.bias is not None, quant_desc_input=operand, quant_desc_weight=weight
     )
@@ -142,28 +168,34 @@ def _swapped(module: nn.Module, bits: Bits, calibrator: str) -> nn.Module:
 def _calibrate(model: nn.Module, calibration: Iterable[Inputs], amax: Mapping[str, Any]) -> None:
     from pytorch_quantization.nn import TensorQuantizer
 
-    quantizers = [module for module in model.modules() if isinstance(module, TensorQuantizer)]
+    quantizers: dict[str, Any] = {
+        name: module for name, module in model.named_modules() if isinstance(module, TensorQuantizer)
+    }
     signed: set[nn.Module] = set()
 
     def note_sign(quantizer: nn.Module, operands: tuple[Tensor, ...]) -> None:
         if operands[0].min() < 0:
             signed.add(quantizer)
 
-    for quantizer in quantizers:
+    for quantizer in quantizers.values():
         quantizer.disable_quant()
+        quantizer._if_clip = False  # a learned range starts at 1 and would clip what is to be calibrated
         quantizer.enable_calib()
-    hooks = [quantizer.register_forward_pre_hook(note_sign) for quantizer in quantizers]
+    hooks = [quantizer.register_forward_pre_hook(note_sign) for quantizer in quantizers.values()]
     for inputs in calibration:
         model(*inputs)
     for hook in hooks:
         hook.remove()
 
-    for quantizer in quantizers:
-        per_tensor = quantizer.axis is None  # an activation
-        if per_tensor and quantizer not in signed:
+    for name, quantizer in quantizers.items():
+        activation = not name.endswith("_weight_quantizer")
+        if activation and quantizer not in signed:
             _make_unsigned(quantizer)
-        quantizer.load_calib_amax(**(amax if per_tensor else {}))
+        quantizer.load_calib_amax(**(amax if activation else {}))
         quantizer.disable_calib()
+        if quantizer._learn_amax:
+            quantizer.init_learn_amax()
+            quantizer.enable_clip()
         quantizer.enable_quant()
 
 

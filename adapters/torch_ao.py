@@ -44,13 +44,36 @@ class TorchAO(Adapter):
             kind="ptq",
             reference="Jacob et al. 2018 (arXiv 1712.05877): exponential average over calibration batches.",
             # torch's own 0.01 is for thousands of training steps: a calibration would end where it began.
-            options={"observer": "MovingAverageMinMaxObserver", "averaging_constant": 0.1},
+            options={"observer": "MovingAverageMinMaxObserver", "settings": {"averaging_constant": 0.1}},
         ),
         "ptq-histogram": Method(
             title="L2-optimal ranges from a histogram",
             kind="ptq",
             reference="torch.ao's HistogramObserver, after Caffe2's L2 norm minimization.",
             options={"observer": "HistogramObserver"},
+        ),
+        "ptq-minmax-tensor": Method(
+            title="Min-max ranges, one weight scale per layer",
+            kind="ptq",
+            reference="Jacob et al. 2018 (arXiv 1712.05877), per-layer weights: the price of doing without "
+            "a scale per channel.",
+            options={"observer": "MinMaxObserver", "per_tensor": True},
+        ),
+        "qat-minmax": Method(
+            title="Straight-through rounding in min-max ranges; calibrated start for QAT",
+            kind="qat",
+            reference="Jacob et al. 2018 (arXiv 1712.05877): fake quantization in training. Without a "
+            "recipe it is as calibrated.",
+            options={"observer": "MinMaxObserver"},
+            trainable=True,
+        ),
+        "qat-lsq": Method(
+            title="Learned scales and zero points (LSQ+); calibrated start for QAT",
+            kind="qat",
+            reference="Esser et al. 2020 (arXiv 1902.08153) and Bhalgat et al. 2020 (arXiv 2004.09576), as "
+            "torch.ao's learnable fake quantizer. Without a recipe it is as calibrated.",
+            options={"observer": "HistogramObserver", "learn": True},
+            trainable=True,
         ),
     }
 
@@ -63,7 +86,9 @@ class TorchAO(Adapter):
         import torch
 
         from ganqbench.adapters._isolation import isolated
+        from ganqbench.adapters._learnable import make_learnable
 
+        options = self.methods[cell.method].options
         example = next(iter(calibration))
         with isolated(cell.seed, _WARNINGS), torch.no_grad():
             from torch.ao.quantization.quantize_fx import prepare_qat_fx
@@ -71,13 +96,15 @@ class TorchAO(Adapter):
             # QAT's preparation, because the other one leaves weights to the conversion.
             model = prepare_qat_fx(
                 generator.eval(),
-                _qconfigs(cell.bits, **self.methods[cell.method].options),
+                _qconfigs(cell.bits, options),
                 example,
                 prepare_custom_config=_untraced(generator),
                 backend_config=_operands(),
             )
             _drop_result_quantizers(model)
             _calibrate(model.eval(), calibration)
+            if options.get("learn"):
+                make_learnable(model)
         return model
 
 
@@ -134,7 +161,7 @@ def _operands() -> BackendConfig:
     return backend
 
 
-def _qconfigs(bits: Bits, observer: str, **settings: Any) -> QConfigMapping:
+def _qconfigs(bits: Bits, options: Mapping[str, Any]) -> QConfigMapping:
     import torch
     from torch import nn
     from torch.ao.quantization import FakeQuantize, QConfig, QConfigMapping
@@ -142,20 +169,24 @@ def _qconfigs(bits: Bits, observer: str, **settings: Any) -> QConfigMapping:
 
     activation = partial(
         FakeQuantize,
-        observer=getattr(observers, observer),
+        observer=getattr(observers, options["observer"]),
         dtype=torch.quint8,
         quant_min=0,
         quant_max=2**bits.activations - 1,
-        **settings,
+        **options.get("settings", {}),
     )
 
     def config(output_channel: int) -> QConfig:
+        per_channel = {
+            "observer": observers.PerChannelMinMaxObserver,
+            "qscheme": torch.per_channel_symmetric,
+            "ch_axis": output_channel,
+        }
+        per_tensor = {"observer": observers.MinMaxObserver, "qscheme": torch.per_tensor_symmetric}
         weight = partial(
             FakeQuantize,
-            observer=observers.PerChannelMinMaxObserver,
+            **(per_tensor if options.get("per_tensor") else per_channel),
             dtype=torch.qint8,
-            qscheme=torch.per_channel_symmetric,
-            ch_axis=output_channel,
             quant_min=-(2 ** (bits.weights - 1)),
             quant_max=2 ** (bits.weights - 1) - 1,
         )
