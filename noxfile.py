@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import nox
@@ -16,13 +17,12 @@ nox.options.sessions = ["lint", "types", "tests"]
 ROOT = Path(__file__).parent
 SHARED = ROOT / ".nox" / "shared"
 PYTHON = SHARED / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-PINS = ("pyproject.toml", "constraints.txt")
 
 
 def install(session: nox.Session) -> None:
     """Bring the shared environment up to date: the tested dependencies and this checkout as a wheel."""
     stamp = SHARED / "dependencies.sha256"
-    wanted = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in PINS)).hexdigest()
+    wanted = hashlib.sha256(dependencies()).hexdigest()
     if not (stamp.is_file() and stamp.read_text() == wanted):
         session.log("Installing the dependencies; the first time this takes some minutes and 6 GB.")
         session.run(sys.executable, "-m", "venv", "--clear", str(SHARED), external=True)
@@ -34,6 +34,13 @@ def install(session: nox.Session) -> None:
         if leftover.name == "lib" or leftover.name.startswith("bdist"):
             shutil.rmtree(leftover)
     pip(session, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", ".")
+
+
+def dependencies() -> bytes:
+    """What the shared environment depends on: not the whole of pyproject.toml, which also lists adapters."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [project["requires-python"], project["dependencies"], project["optional-dependencies"]]
+    return repr(wanted).encode() + (ROOT / "constraints.txt").read_bytes()
 
 
 def pip(session: nox.Session, *arguments: str) -> None:
@@ -68,10 +75,26 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def adapter(session: nox.Session) -> None:
-    """Run the conformance suite for one adapter: nox -s adapter -- NAME."""
+    """Run the conformance suite for one adapter: nox -s adapter -- NAME, or the path of a file."""
     install(session)
-    name, *rest = session.posargs or [""]
-    python(session, "-P", "-m", "pytest", "tests/conformance", "-k", name, *rest)
+    if not session.posargs:
+        session.error("Say which adapter: nox -s adapter -- NAME, or -- path/to/file.py")
+    name, *rest = session.posargs
+    python(session, "-P", "-m", "pytest", "tests/conformance", "--adapter", name, *rest)
+
+
+@nox.session(venv_backend="none")
+def matrix(session: nox.Session) -> None:
+    """Write docs/method-matrix.json and .md: which method does what it claims, where."""
+    install(session)
+    claims = [
+        "tests/conformance/test_numbers.py",
+        "-k",
+        "claimed_bits",
+        "--matrix",
+        "docs/method-matrix.json",
+    ]
+    python(session, "-P", "-m", "pytest", *claims, *session.posargs)
 
 
 @nox.session(venv_backend="none")

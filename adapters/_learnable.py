@@ -24,7 +24,7 @@ def _learnable(old: Any) -> nn.Module:
     per_channel = old.is_per_channel
     # The observer is never used again: it tells the new quantizer its type and axis.
     observer = PerChannelMinMaxObserver if per_channel else MinMaxObserver
-    new: Any = _LearnableFakeQuantize(
+    new: Any = _LearnableFakeQuantize(  # type: ignore[no-untyped-call]
         observer,
         quant_min=old.quant_min,
         quant_max=old.quant_max,

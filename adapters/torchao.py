@@ -83,7 +83,7 @@ class TorchAOPT2E(Adapter):
             prepared = prepare_pt2e(exported, quantizer)
             for inputs in calibration:
                 prepared(*inputs)
-            model: nn.Module = convert_pt2e(prepared)
+            model: fx.GraphModule = convert_pt2e(prepared)
             allow_exported_model_train_eval(model)  # or else .eval() would raise
             return Wrapped(model).eval()
 
@@ -94,7 +94,7 @@ def _export(model: nn.Module, example: Inputs) -> fx.GraphModule:
 
     batch: Any = torch.export.Dim.DYNAMIC
     exported = torch.export.export(model, example, dynamic_shapes=[{0: batch} for _ in example])
-    return exported.module()  # type: ignore[return-value]
+    return exported.module()
 
 
 def _exportable(module: nn.Module) -> nn.Module:

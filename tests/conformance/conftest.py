@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,67 @@ import torch
 # Helpers lie beside the tests, which are imported by path and not as a package.
 sys.path.insert(0, str(Path(__file__).parent))
 
+import matrix
+
+ENTRIES = pytest.StashKey[list[matrix.Entry]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--adapter", help="only this adapter: its name, or the file of one outside the package")
+    parser.addoption("--matrix", type=Path, help="write the table of methods, architectures and bits here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    import contributed
+
+    chosen = config.getoption("--adapter", None)
+    if chosen and chosen.endswith(".py"):
+        stage = Path(tempfile.mkdtemp(prefix="ganqbench-adapter-"))
+        config.add_cleanup(lambda: shutil.rmtree(stage))
+        config.option.adapter = contributed.register(Path(chosen), stage)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --adapter: of the tests that are no matter of every adapter, those that name it."""
+    chosen = config.getoption("--adapter", None)
+    if chosen:
+        kept = [item for item in items if "test_traps" not in item.nodeid or chosen in item.name]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note how each claim of bits ended."""
+    report = yield
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    if call.when == "call" and item.name.startswith("test_every_product_runs_at_the_claimed_bits"):
+        case, bits = parameters["case"], parameters["bits"]
+        status: matrix.Status = {"passed": "ok", "failed": "failed"}.get(report.outcome, "skipped")  # type: ignore[assignment]
+        reason = ""
+        if call.excinfo is not None:
+            reason = str(getattr(call.excinfo.value, "msg", call.excinfo.value)).splitlines()[0][:300]
+        entry = matrix.Entry(f"{case.adapter}.{case.method}", case.arch, bits, status, reason)
+        item.config.stash.setdefault(ENTRIES, []).append(entry)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path, found = session.config.getoption("--matrix", None), session.config.stash.get(ENTRIES, [])
+    if path is not None and found:
+        matrix.write(matrix.merged(matrix.read(path), found), path)
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize `case` over adapters x methods x architectures, `method` and `adapter`."""
     import workbench
 
-    cases = workbench.all_cases()
+    chosen = metafunc.config.getoption("--adapter", None)
+    cases = [case for case in workbench.all_cases() if chosen in (None, case.adapter)]
+    if chosen and not cases:
+        raise pytest.UsageError(f"no adapter named {chosen!r} is registered: see `ganqbench list methods`")
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", cases, ids=str)
     if "adapter" in metafunc.fixturenames:
