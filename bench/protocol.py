@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Protocol(BaseModel):
     """How one GAN is calibrated and evaluated. Counts are items of the zoo entry's splits.
 
-    The audit takes the first two batches of the evaluation items, so `final` is at least twice `batch`.
+    Distances need a zoo entry that names its `domain`. The audit takes the first two batches of the
+    evaluation items, so `final` is at least twice `batch`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -20,10 +21,16 @@ class Protocol(BaseModel):
     final: Annotated[int, Field(ge=4)]
     batch: Annotated[int, Field(ge=2)]
     preview_bytes: Annotated[int, Field(ge=1000, le=160_000)]
+    extractor: Literal["embedded", "inception"] | None = None
+    """Network that distances are computed in; without one only pixels are compared."""
 
     def counts(self) -> dict[str, int]:
+        """Resolution and numbers of items."""
+        return self.model_dump(mode="json", exclude={"preview_bytes", "extractor"})
+
+    def numeric(self) -> dict[str, int | str]:
         """All that can change a number."""
-        return self.model_dump(mode="json", exclude={"preview_bytes"})
+        return self.model_dump(mode="json", exclude={"preview_bytes"}, exclude_none=True)
 
     @model_validator(mode="after")
     def _two_batches(self) -> Protocol:

@@ -78,7 +78,7 @@ class Suite(BaseModel):
 
     def digest(self, gan: str) -> str:
         """Hash of all in this suite that can change a number of this GAN's cells."""
-        return sha256(canonical({"version": self.version, "protocol": self.protocol[gan].counts()}))
+        return sha256(canonical({"version": self.version, "protocol": self.protocol[gan].numeric()}))
 
 
 def suite_names() -> tuple[str, ...]:

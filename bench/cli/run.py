@@ -9,7 +9,9 @@ import click
 
 
 @click.command()
-@click.option("--suite", "suite_name", required=True, help="Suite to run, see `ganqbench list suites`.")
+@click.option(
+    "--suite", "suite_name", default="mini", show_default=True, help="Suite, see `ganqbench list suites`."
+)
 @click.option("--gan", "gans", multiple=True, help="Only this GAN; may be given again.")
 @click.option("--adapter", "adapters", multiple=True, help="Only this adapter; may be given again.")
 @click.option("--method", "methods", multiple=True, help="Only this method; may be given again.")
@@ -23,6 +25,13 @@ import click
     show_default=True,
     help="Folder of the records.",
 )
+@click.option(
+    "--checkpoint",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Run the suite's methods on the generator in this file instead.",
+)
+@click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
+@click.option("--offline", is_flag=True, help="Never download: a GAN whose weights are not here is an error.")
 @click.option("--here", is_flag=True, help="Run again what another machine recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @click.pass_context
@@ -36,6 +45,9 @@ def run(
     seeds: tuple[int, ...],
     jobs: int | None,
     results: Path,
+    checkpoint: Path | None,
+    arch: str | None,
+    offline: bool,
     here: bool,
     dry_run: bool,
 ) -> None:
@@ -43,14 +55,25 @@ def run(
 
     Exit status 0: every cell is ok or skipped. 1: a cell failed, or the command is wrong.
     """
+    from ganqbench.errors import UserError
+    from ganqbench.harness.gans import Gans
     from ganqbench.harness.home import home
     from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.plan import Filters, make_plan
     from ganqbench.suite import load_suite
 
-    suite = load_suite(suite_name)
+    suite, zoo = load_suite(suite_name), Gans(checkpoint, arch)
+    if arch and not checkpoint:
+        raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
+    if zoo.own is not None:
+        from ganqbench.harness.own_suite import own_suite
+
+        suite = own_suite(suite, zoo.own)
     cells = Filters(gans, adapters, methods, bits, seeds).select(suite)
-    plan = make_plan(suite, cells, results, Ledger(home()).hashes() if here else None)
+    if not dry_run:
+        for name in dict.fromkeys(cell.gan for cell in cells):
+            zoo.entry(name).prepare(offline=offline)
+    plan = make_plan(suite, cells, results, Ledger(home()).hashes() if here else None, zoo)
     skipped = sum(item.skip is not None for item in plan.todo)
     click.echo(
         f"{suite.name}-v{suite.version}: {len(plan.todo)} cells to run ({skipped} of them can't run here), "

@@ -1,54 +1,75 @@
-"""Full-precision images, computed once per GAN and shared by its cells.
+"""What the full-precision generator gives, computed once per GAN and shared by its cells.
 
-The cache can't be stale: a file's name is the baseline cell's resume key and the hash of its own
-content, and a file whose content does not have that hash is not used.
+The cache can't be stale: a file's name is made of the baseline cell's resume key and of the hash of
+its own content, and a file whose content does not have that hash is not used.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256 as new_sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from filelock import FileLock
-from torch import Tensor
+from numpy.typing import NDArray
 
 from ganqbench.records.canonical import sha256
 
-
-def images_hash(images: Tensor) -> str:
-    """Hash of uint8 images and their shape."""
-    header = "x".join(str(size) for size in images.shape).encode()
-    return sha256(header + b"\0" + images.contiguous().numpy().tobytes())
+Array = NDArray[Any]
+_CHUNK = 1 << 26
 
 
-def cached(folder: Path, key: str, compute: Callable[[], Tensor]) -> Tensor:
-    """The images under `key`, computed by whichever process comes first; the others wait for it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = key.removeprefix("sha256:")
-    # A lock that its holder's death releases, so that a killed run blocks nobody.
-    with FileLock(folder / f"{stem}.lock"):
-        for path in sorted(folder.glob(f"{stem}-*.npy")):
-            images = _load(path)
-            if images is not None and f"{stem}-{_short(images)}.npy" == path.name:
-                return images
-            path.unlink()
-        images = compute()
-        temporary = folder / f"{stem}.tmp"
-        with temporary.open("wb") as file:
-            np.save(file, images.numpy(), allow_pickle=False)
-        os.replace(temporary, folder / f"{stem}-{_short(images)}.npy")
-        return images
+@dataclass(frozen=True)
+class Baselines:
+    """Arrays of one baseline cell in a folder, by name; `key` is that cell's resume key."""
+
+    folder: Path
+    key: str
+
+    def array(self, name: str, fill: Callable[[Path], None]) -> Array:
+        """The array `name`, memory-mapped read-only.
+
+        Whichever process comes first lets `fill` write the `.npy` file; the others wait for it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stem = sha256(f"{self.key} {name}".encode()).removeprefix("sha256:")
+        # A lock that its holder's death releases, so that a killed run blocks nobody.
+        with FileLock(self.folder / f"{stem}.lock"):
+            for path in sorted(self.folder.glob(f"{stem}-*.npy")):
+                array = _load(path)
+                if array is not None and path.name == _name(stem, array):
+                    return array
+                path.unlink()
+            temporary = self.folder / f"{stem}.tmp"
+            fill(temporary)
+            filled = _load(temporary)
+            if filled is None:
+                raise OSError(f"{temporary} was not written")
+            path = self.folder / _name(stem, filled)
+            os.replace(temporary, path)
+            return filled
 
 
-def _short(images: Tensor) -> str:
-    return images_hash(images).removeprefix("sha256:")
+def array_hash(array: Array) -> str:
+    """Hash of an array's type, shape and content."""
+    digest = new_sha256(f"{array.dtype.str} {array.shape}".encode())
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    for start in range(0, flat.size, _CHUNK):
+        digest.update(flat[start : start + _CHUNK].data)
+    return f"sha256:{digest.hexdigest()}"
 
 
-def _load(path: Path) -> Tensor | None:
+def _name(stem: str, array: Array) -> str:
+    return f"{stem}-{array_hash(array).removeprefix('sha256:')[:32]}.npy"
+
+
+def _load(path: Path) -> Array | None:
     try:
-        return torch.from_numpy(np.load(path, allow_pickle=False))
+        loaded: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
+    return loaded

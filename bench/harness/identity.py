@@ -18,20 +18,20 @@ from pathlib import Path
 
 from ganqbench.adapter import GROUP, Adapter, installed_version
 from ganqbench.cell import Cell
+from ganqbench.harness.judge_files import judge_hashes
 from ganqbench.records.canonical import canonical, sha256
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import ZooEntry
-from ganqbench.zoo.registry import ENTRIES
 
 PACKAGE = "ganqbench"
 MEASURE = "ganqbench.harness.measure"
-COMMON = ("torch", "numpy")
+COMMON = ("torch", "numpy", "scipy", "pillow")
 
 
-def numeric_modules(cell: Cell) -> dict[str, Path]:
+def numeric_modules(cell: Cell, entry: ZooEntry) -> dict[str, Path]:
     """Module name -> source file of everything that can change a number of this cell."""
     (adapter,) = entry_points(group=GROUP, name=cell.adapter)
-    roots = [MEASURE, ENTRIES[cell.gan].split(":")[0], adapter.module]
+    roots = [MEASURE, type(entry).__module__, adapter.module]
     closure: dict[str, Path] = {}
     while roots:
         name = roots.pop()
@@ -45,10 +45,10 @@ def numeric_modules(cell: Cell) -> dict[str, Path]:
     return closure
 
 
-def numeric_code(cell: Cell) -> str:
+def numeric_code(cell: Cell, entry: ZooEntry) -> str:
     """Hash over the numeric modules' source text."""
     digest = hashlib.sha256()
-    for name, path in sorted(numeric_modules(cell).items()):
+    for name, path in sorted(numeric_modules(cell, entry).items()):
         digest.update(f"{name}\0".encode())
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
         digest.update(b"\0")
@@ -70,6 +70,7 @@ def resume_key(cell: Cell, suite: Suite, entry: ZooEntry, code: str, used: Mappi
                 "cell": cell.model_dump(mode="json"),
                 "suite": suite.digest(cell.gan),
                 "weights": entry.weights_sha256,
+                "judge": judge_hashes(entry, suite.protocol[cell.gan]),
                 "code": code,
                 "versions": numeric_versions,
             }

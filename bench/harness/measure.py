@@ -7,20 +7,29 @@ stale. Records, provenance, scheduling and the command line stay outside.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from ganqbench.adapter import Adapter
 from ganqbench.audit import AuditReport, audit
 from ganqbench.cell import Cell
+from ganqbench.harness.baselines import Array, Baselines, array_hash
+from ganqbench.harness.evaluate import Evaluation
+from ganqbench.harness.judge import Judge
 from ganqbench.harness.phases import Phases
-from ganqbench.metrics.fidelity import PairedFidelity
 from ganqbench.metrics.interval import Estimate
 from ganqbench.protocol import Protocol
-from ganqbench.zoo.generator import Batches, Generator, ZooEntry, to_uint8
+from ganqbench.zoo.generator import Batches, ZooEntry, to_uint8
+
+SHOWN = 8
+"""Evaluation items that are kept as pictures."""
 
 
 class CellFailed(Exception):
@@ -32,9 +41,13 @@ class Measured:
     """What a cell measured."""
 
     metrics: dict[str, Estimate]
+    identities: dict[str, str]
+    """Of the metrics in a feature space: what they are distances of."""
     audit: AuditReport
-    images: Tensor
-    """uint8, the suite's evaluation items, N x 3 x H x W."""
+    shown: Tensor
+    """uint8, the first evaluation items, at most 8 x 3 x H x W."""
+    baseline_images: str
+    """Hash of the full-precision images that the others are paired to."""
 
 
 def evaluation_items(entry: ZooEntry, protocol: Protocol) -> Batches:
@@ -48,19 +61,18 @@ def calibration_items(entry: ZooEntry, protocol: Protocol, seed: int) -> Batches
     return Batches(source, protocol.calibrate, protocol.batch, start=seed * protocol.calibrate)
 
 
-def render(generator: torch.nn.Module, items: Batches) -> Tensor:
-    """uint8 images of all items; raises CellFailed for a wrong shape or a value that isn't finite.
+def render(generator: torch.nn.Module, items: Batches) -> Iterator[tuple[range, Tensor]]:
+    """uint8 images batch by batch; raises CellFailed for a wrong shape or a value that isn't finite.
 
     A short last batch is padded with its first item, since kernels may round differently for
     another batch size.
     """
-    images = []
-    with torch.inference_mode():
-        for indices in items.indices():
-            padded = [*indices, *[indices[0]] * (items.size - len(indices))]
+    for indices in items.indices():
+        padded = [*indices, *[indices[0]] * (items.size - len(indices))]
+        with torch.inference_mode():
             batch = generator(*items.source.batch(padded))
-            images.append(to_uint8(_checked(batch, items.size))[: len(indices)])
-    return torch.cat(images)
+            images = to_uint8(_checked(batch, items.size))[: len(indices)]
+        yield indices, images
 
 
 def _checked(batch: object, size: int) -> Tensor:
@@ -78,15 +90,17 @@ def measure(
     entry: ZooEntry,
     adapter: Adapter,
     protocol: Protocol,
-    baseline_images: Callable[[Generator, Batches], Tensor],
+    baselines: Baselines,
     phases: Phases,
 ) -> Measured:
     """Quantize, audit and evaluate one cell; raises CellFailed when its claim does not hold."""
     with phases("load"):
         reference = entry.load().eval()
         items = evaluation_items(entry, protocol)
+        judge = Judge.of(entry, protocol)
     with phases("baseline"):
-        targets = baseline_images(reference, items)
+        images = baselines.array("images", lambda path: _save_images(path, reference, items))
+        features = None if judge is None else _baseline_features(baselines, judge, images, items)
     with phases("quantize"):
         calibration = calibration_items(entry, protocol, cell.seed)
         module = adapter.quantize(copy.deepcopy(reference), calibration, cell)
@@ -105,14 +119,51 @@ def measure(
         failure = report.failure(cell.bits.weights, cell.bits.activations)
         if failure is not None:
             raise CellFailed(failure)
-    if cell.is_baseline:
-        return Measured({}, report, targets)
     with phases("evaluate"):
-        images = render(module, items)
-        if not torch.equal(images[: len(first)], to_uint8(report.images)):
+        evaluation = Evaluation(items, judge)
+        if cell.is_baseline:
+            metrics, shown = evaluation.of_baseline(features), _tensor(images[:SHOWN])
+        else:
+            shown = _evaluate(evaluation, module, items, images, report)
+            metrics = evaluation.of_quantized(features)
+    return Measured(metrics, evaluation.identities(metrics), report, shown, array_hash(images))
+
+
+def _evaluate(
+    evaluation: Evaluation, module: torch.nn.Module, items: Batches, targets: Array, report: AuditReport
+) -> Tensor:
+    """Stream the quantized images through the evaluation; returns the first ones."""
+    shown: list[Tensor] = []
+    for indices, images in render(module, items):
+        if indices.start == 0 and not torch.equal(images, to_uint8(report.images)):
             raise CellFailed("The generator gave other images than when it was audited.")
-        fidelity = PairedFidelity()
-        for indices in items.indices():
-            fidelity.update(indices, targets[list(indices)], images[list(indices)])
-        metrics = fidelity.result(items.source.cluster)
-    return Measured(metrics, report, images)
+        evaluation.update(indices, _tensor(targets[indices.start : indices.stop]), images)
+        if indices.start < SHOWN:
+            shown.append(images[: SHOWN - indices.start])
+    return torch.cat(shown)
+
+
+def _save_images(path: Path, generator: torch.nn.Module, items: Batches) -> None:
+    """Render all items into an array on disk, N x 3 x H x W, one batch in memory at a time."""
+    written: np.memmap[Any, Any] | None = None
+    for indices, images in render(generator, items):
+        if written is None:
+            shape = (items.n, *images.shape[1:])
+            written = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        written[indices.start : indices.stop] = images.numpy()
+    assert written is not None
+    written.flush()
+
+
+def _baseline_features(baselines: Baselines, judge: Judge, images: Array, items: Batches) -> Array:
+    def save(path: Path) -> None:
+        parts = [judge.extractor.features(images[part.start : part.stop]) for part in items.indices()]
+        with path.open("wb") as file:
+            np.save(file, np.concatenate(parts), allow_pickle=False)
+
+    return baselines.array(f"features {judge.extractor.feature_identity!r}", save)
+
+
+def _tensor(images: Array) -> Tensor:
+    """A copy in memory: what is mapped is read-only."""
+    return torch.from_numpy(np.array(images))

@@ -11,9 +11,9 @@ from ganqbench.harness.phases import Phases
 from ganqbench.metrics.interval import Estimate
 
 
-def metric_document(estimate: Estimate) -> dict[str, Any]:
-    """A metric as in the record."""
-    return dataclasses.asdict(estimate)
+def metric_document(estimate: Estimate, identity: str | None) -> dict[str, Any]:
+    """A metric as in the record, with what it is a distance of."""
+    return dataclasses.asdict(estimate) | {"identity": identity}
 
 
 def phase_document(phases: Phases) -> dict[str, dict[str, float]]:

@@ -9,12 +9,13 @@ from pathlib import Path
 from ganqbench.adapter import Skip, adapter_names, installed_version, load_adapter
 from ganqbench.cell import Bits, Cell
 from ganqbench.errors import UserError, unknown_name
+from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.identity import numeric_code, resume_key, versions
+from ganqbench.harness.judge_files import judge_files
 from ganqbench.protocol import Protocol
 from ganqbench.records.store import InvalidRecord, read
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import ZooEntry
-from ganqbench.zoo.registry import entry
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Plan:
     done: tuple[Planned, ...]
     baselines: dict[str, str]
     """GAN -> resume key of its full-precision cell."""
+    gans: Gans = ZOO
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,11 @@ class Filters:
 
 
 def make_plan(
-    suite: Suite, cells: Sequence[Cell], results: Path, trusted: Collection[str] | None = None
+    suite: Suite,
+    cells: Sequence[Cell],
+    results: Path,
+    trusted: Collection[str] | None = None,
+    gans: Gans = ZOO,
 ) -> Plan:
     """Compare the cells with the records in `results`; raises UserError if one of them is not readable.
 
@@ -105,8 +111,8 @@ def make_plan(
     codes: dict[tuple[str, str], str] = {}
     for cell in cells:
         if (cell.gan, cell.adapter) not in codes:
-            codes[cell.gan, cell.adapter] = numeric_code(cell)
-    planned = [_planned(suite, cell, codes[cell.gan, cell.adapter]) for cell in cells]
+            codes[cell.gan, cell.adapter] = numeric_code(cell, gans.entry(cell.gan))
+    planned = [_planned(suite, cell, gans.entry(cell.gan), codes[cell.gan, cell.adapter]) for cell in cells]
     faults: list[str] = []
     done = [item for item in planned if _is_current(item, results, trusted, faults)]
     if faults:
@@ -118,11 +124,11 @@ def make_plan(
         )
     todo = [item for item in planned if item not in done]
     baselines = {item.cell.gan: item.key for item in planned if item.cell.is_baseline}
-    return Plan(tuple(todo), tuple(done), baselines)
+    return Plan(tuple(todo), tuple(done), baselines, gans)
 
 
-def _planned(suite: Suite, cell: Cell, code: str) -> Planned:
-    found, adapter = entry(cell.gan), load_adapter(cell.adapter)
+def _planned(suite: Suite, cell: Cell, found: ZooEntry, code: str) -> Planned:
+    adapter = load_adapter(cell.adapter)
     if cell.method not in adapter.methods:
         raise unknown_name(f"method of adapter {cell.adapter}", cell.method, adapter.methods)
     used = versions(adapter, found)
@@ -134,7 +140,7 @@ def _planned(suite: Suite, cell: Cell, code: str) -> Planned:
         weights=f"sha256:{found.weights_sha256}",
         suite_digest=suite.digest(cell.gan),
         protocol=suite.protocol[cell.gan],
-        skip=_missing(found) or adapter.skip(cell),
+        skip=_missing(found) or _unjudged(found, suite.protocol[cell.gan]) or adapter.skip(cell),
         tolerance=dict(suite.tolerance),
     )
 
@@ -145,6 +151,16 @@ def _missing(found: ZooEntry) -> Skip | None:
     return (
         Skip(f"{found.name} needs {absent}, which is not installed: pip install {absent}") if absent else None
     )
+
+
+def _unjudged(found: ZooEntry, protocol: Protocol) -> Skip | None:
+    """Why this GAN's images can't be judged here."""
+    for role, path in judge_files(found, protocol).items():
+        if not path.is_file():
+            return Skip(
+                f"{found.name} is judged with {protocol.extractor}, whose {role} is not at {path.name}"
+            )
+    return None
 
 
 def _is_current(item: Planned, results: Path, trusted: Collection[str] | None, faults: list[str]) -> bool:

@@ -22,7 +22,6 @@ from ganqbench.harness.provenance import git_state, hardware, now
 from ganqbench.harness.worker import THREADS
 from ganqbench.records.schema import SCHEMA, Record
 from ganqbench.records.store import clean, seal, write
-from ganqbench.zoo.registry import load
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def run_plan(plan: Plan, results: Path, time_limit_s: float, jobs: int, *, quiet
     context = _Context(hardware(THREADS), git_state(Path.cwd()), home() / "baselines", plan, time_limit_s)
     records: list[Record] = []
     bar = tqdm(total=len(plan.todo), unit="cell", disable=True if quiet else None)
-    # Baselines come first in the plan; cells that need one wait for it inside `baselines.cached`.
+    # Baselines come first in the plan; cells that need one wait for it inside `Baselines.array`.
     with bar, ThreadPoolExecutor(jobs) as pool:
         waiting: set[Future[tuple[Planned, Outcome]]] = {
             pool.submit(_run_cell, item, context, stop) for item in plan.todo
@@ -74,7 +73,7 @@ def run_plan(plan: Plan, results: Path, time_limit_s: float, jobs: int, *, quiet
 def check_weights(plan: Plan) -> None:
     """Load every GAN once, so that missing or altered weights stop the run before any record changes."""
     for gan in dict.fromkeys(item.cell.gan for item in plan.todo if item.skip is None):
-        load(gan)
+        plan.gans.entry(gan).load()
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ def _run_cell(item: Planned, context: _Context, stop: threading.Event) -> tuple[
         "protocol": item.protocol.model_dump(mode="json"),
         "baselines": str(context.baselines),
         "baseline_key": context.plan.baselines[item.cell.gan],
+        "checkpoint": context.plan.gans.job(),
     }
     return item, run_process(job, context.time_limit_s, stop)
 
@@ -126,7 +126,7 @@ def make_record(item: Planned, outcome: Outcome, context: _Context) -> Record:
             "commit": commit,
             "dirty": dirty,
             "hardware": context.hardware,
-            "command": command(item.cell),
+            "command": command(item.cell, context.plan.gans.arguments()),
             "seeds": {"cell": item.cell.seed},
             "finished": now(),
         },
@@ -135,10 +135,11 @@ def make_record(item: Planned, outcome: Outcome, context: _Context) -> Record:
     return seal(document)
 
 
-def command(cell: Cell) -> str:
+def command(cell: Cell, more: Sequence[str] = ()) -> str:
     """The command that runs this one cell."""
     parts: Sequence[str] = [
         *("ganqbench", "run", "--suite", cell.suite, "--gan", cell.gan, "--adapter", cell.adapter),
         *("--method", cell.method, "--bits", str(cell.bits), "--seed", str(cell.seed)),
+        *more,
     ]
     return shlex.join(parts)

@@ -40,19 +40,18 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     """Measure the cell of a job; returns the outcome document and writes the preview."""
     import numpy as np
     import torch
-    from torch import Tensor
 
     from ganqbench.adapter import load_adapter
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
-    from ganqbench.harness.baselines import cached, images_hash
-    from ganqbench.harness.measure import CellFailed, measure, render
+    from ganqbench.harness.baselines import Baselines
+    from ganqbench.harness.gans import Gans
+    from ganqbench.harness.judge_files import judge_hashes
+    from ganqbench.harness.measure import CellFailed, measure
     from ganqbench.harness.outcome import audit_document, metric_document, phase_document
     from ganqbench.harness.phases import Phases
     from ganqbench.harness.preview import write_preview
     from ganqbench.protocol import Protocol
-    from ganqbench.zoo.generator import Batches, Generator
-    from ganqbench.zoo.registry import entry
 
     torch.set_num_threads(THREADS)
     torch.manual_seed(job["cell"]["seed"])
@@ -60,26 +59,24 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     cell = Cell.model_validate(job["cell"])
     protocol = Protocol.model_validate(job["protocol"])
     phases = Phases()
-    baseline: dict[str, str] = {}
-
-    def baseline_images(generator: Generator, items: Batches) -> Tensor:
-        images = cached(Path(job["baselines"]), job["baseline_key"], lambda: render(generator, items))
-        baseline["hash"] = images_hash(images)
-        return images
-
+    baselines = Baselines(Path(job["baselines"]), job["baseline_key"])
     outcome: dict[str, Any] = {"status": "failed"}
     try:
-        found = entry(cell.gan)
+        found = Gans.of(job["checkpoint"]).entry(cell.gan)
         outcome["inputs"] = {
             split: found.inputs(split, protocol.resolution).identity for split in ("calibrate", "final")
-        }
-        measured = measure(cell, found, load_adapter(cell.adapter), protocol, baseline_images, phases)
-        preview = write_preview(measured.images, out / "preview.webp", protocol.preview_bytes)
+        } | judge_hashes(found, protocol)
+        measured = measure(cell, found, load_adapter(cell.adapter), protocol, baselines, phases)
+        preview = write_preview(measured.shown, out / "preview.webp", protocol.preview_bytes)
         outcome |= {
             "status": "ok",
-            "metrics": {name: metric_document(value) for name, value in measured.metrics.items()},
+            "metrics": {
+                name: metric_document(value, measured.identities.get(name))
+                for name, value in measured.metrics.items()
+            },
             "audit": audit_document(measured.audit, cell.bits),
             "preview": preview,
+            "baseline_images": measured.baseline_images,
         }
     except (CellFailed, UserError) as failure:
         outcome["reason"] = str(failure)
@@ -88,7 +85,6 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
         phase = phases.current or "start"
         outcome["reason"] = f"{type(failure).__name__} during {phase}: {failure}"[:2000]
     outcome["phases"] = phase_document(phases)
-    outcome["baseline_images"] = baseline.get("hash")
     return outcome
 
 

@@ -16,6 +16,7 @@ BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "fid_delta": (None, None),
     "qfid": (0, None),
     "kid": (None, None),
+    "kid_delta": (None, None),
     "precision": (0, 1),
     "recall": (0, 1),
     "density": (0, None),

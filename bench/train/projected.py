@@ -29,8 +29,11 @@ class ClassProjection(nn.Module):
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
-        self.linear = spectral_norm(nn.Linear(width, 1))
-        self.embedding = spectral_norm(nn.Embedding(classes, width))
+        # Free to grow: under spectral norm the scores could not reach the hinge's margin, and the
+        # discriminator stayed at chance.
+        self.linear = nn.Linear(width, 1)
+        self.embedding = nn.Embedding(classes, width)
+        nn.init.normal_(self.embedding.weight, 0, width**-0.5)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Scores ``[N]`` of ``[N, width]`` features and ``[N]`` labels."""
@@ -80,6 +83,11 @@ class MinibatchDeviation(nn.Module):
         return torch.cat([inputs, plane], dim=1)
 
 
+def _pool(maps: Tensor) -> Tensor:
+    """Summed over positions as in SAGAN, scaled so that the size of the map matters less."""
+    return maps.sum(dim=(2, 3)) / math.sqrt(maps.shape[2] * maps.shape[3])
+
+
 class PixelDiscriminator(nn.Module):
     """Four convolution stages from 32 to 4 pixels with spectral norm."""
 
@@ -103,9 +111,7 @@ class PixelDiscriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Scores ``[N]`` of images ``[N, 3, H, W]``."""
         hidden = self.trunk(images)
-        # Summed over positions as in SAGAN, scaled so that the size of the map does not matter.
-        pooled = hidden.sum(dim=(2, 3)) / math.sqrt(hidden.shape[2] * hidden.shape[3])
-        scores: Tensor = self.score(pooled, labels)
+        scores: Tensor = self.score(_pool(hidden), labels)
         return scores
 
 
@@ -121,7 +127,7 @@ class FeatureHead(nn.Module):
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
         """Scores ``[N]`` of maps ``[N, C, h, w]``."""
         hidden = F.leaky_relu(self.look(F.leaky_relu(self.mix(maps), 0.2)), 0.2)
-        scores: Tensor = self.score(hidden.mean(dim=(2, 3)), labels)
+        scores: Tensor = self.score(_pool(hidden), labels)
         return scores
 
 

@@ -14,10 +14,11 @@ from ganqbench.zoo.sagan import SAGAN, add_spectral_norm
 CONFIG = GanConfig(
     network="sagan-cifar10",
     seed=505,
-    images=180_000,
+    images=130_000,
     loss="hinge",
-    learning_rate_g=3e-4,
-    learning_rate_d=6e-4,
+    batch=16,
+    learning_rate_g=1.5e-4,
+    learning_rate_d=8e-4,
     head_weight=0.35,
     minibatch_deviation=True,
 )

@@ -14,6 +14,7 @@ import pytest
 from ganqbench.cell import Cell
 from ganqbench.harness.identity import numeric_modules
 from ganqbench.suite import load_suite
+from ganqbench.zoo.registry import entry
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +23,7 @@ import json, sys
 from pathlib import Path
 from ganqbench.harness.plan import make_plan
 from ganqbench.suite import load_suite
+from ganqbench.zoo.registry import entry
 import ganqbench
 root = Path(ganqbench.__file__).parent
 assert root == Path(sys.argv[1]), (root, sys.argv[1])
@@ -46,7 +48,7 @@ print(json.dumps(found))
 def keys_after_edits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """Edited file -> keys of mini's cells, computed on a copy of the sources."""
     folder = tmp_path_factory.mktemp("copy")
-    ignore = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "bench", folder / "ganqbench", ignore=ignore)
     shutil.copytree(ROOT / "adapters", folder / "ganqbench" / "adapters", ignore=ignore)
     edits = [
@@ -81,9 +83,10 @@ def test_editing_what_makes_no_number_invalidates_nothing(
 
 def test_editing_a_template_is_outside_by_construction() -> None:
     for cell in load_suite("mini").cells():
-        assert all(path.suffix == ".py" for path in numeric_modules(cell).values())
+        assert all(path.suffix == ".py" for path in numeric_modules(cell, entry(cell.gan)).values())
         assert not any(
-            name.startswith(("ganqbench_site", "ganqbench.site")) for name in numeric_modules(cell)
+            name.startswith(("ganqbench_site", "ganqbench.site"))
+            for name in numeric_modules(cell, entry(cell.gan))
         )
 
 
@@ -117,7 +120,7 @@ def test_the_numeric_code_reaches_down_to_the_layers() -> None:
             "seed": 0,
         }
     )
-    names = set(numeric_modules(cell))
+    names = set(numeric_modules(cell, entry(cell.gan)))
     assert {
         "ganqbench.adapters.brevitas",
         "ganqbench.zoo.cyclegan",

@@ -1,0 +1,65 @@
+"""Distances of a GAN's images: one feature network, one reference, all metrics in its space."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganqbench.harness.judge_files import judge_files
+from ganqbench.metrics.extractor_registry import open_extractor
+from ganqbench.metrics.extractors import Extractor
+from ganqbench.metrics.frechet_distance import frechet, frechet_delta, frechet_paired
+from ganqbench.metrics.interval import Estimate
+from ganqbench.metrics.kernel_distance import kid, kid_delta
+from ganqbench.metrics.manifold import prdc
+from ganqbench.metrics.reference import Reference
+from ganqbench.metrics.reference_file import load_reference
+from ganqbench.protocol import Protocol
+from ganqbench.zoo.generator import ZooEntry
+
+_THINNING_SEED = 0
+"""Which rows k-nearest-neighbour metrics keep of a large sample; the same for every cell."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A feature network with the reference that its distances are taken to."""
+
+    extractor: Extractor
+    reference: Reference
+
+    @classmethod
+    def of(cls, entry: ZooEntry, protocol: Protocol) -> Judge | None:
+        """The judge that a suite asks for, or None; MetricError if its files are missing or don't fit."""
+        paths = judge_files(entry, protocol)
+        if not paths or protocol.extractor is None:
+            return None
+        extractor = open_extractor(protocol.extractor, paths["network"].parent)
+        reference = load_reference(paths["reference"])
+        reference.require(extractor.feature_identity)
+        return cls(extractor, reference)
+
+    def alone(self, fake: Any, clusters: Sequence[Hashable] | None) -> dict[str, Estimate]:
+        """Metrics of features ``[N, d]`` against the reference: fid, kid, precision and the like."""
+        rng = np.random.default_rng(_THINNING_SEED)
+        return {
+            "fid": frechet(self.reference, fake, clusters),
+            "kid": kid(self.reference, fake, clusters),
+            **prdc(self.reference, fake, rng=rng, clusters=clusters),
+        }
+
+    def paired(self, fp32: Any, fake: Any, clusters: Sequence[Hashable] | None) -> dict[str, Estimate]:
+        """Metrics of the change from full precision to `fake`, both ``[N, d]``, row by row."""
+        return {
+            "fid_delta": frechet_delta(self.reference, fp32, fake, clusters),
+            "kid_delta": kid_delta(self.reference, fp32, fake, clusters),
+            "qfid": frechet_paired(fp32, fake, clusters),
+        }
+
+    def identity(self, metric: str, n: int) -> str:
+        """All that must agree before two values of this metric may stand in one column."""
+        reference = "fp32" if metric in ("qfid", "perceptual") else self.reference.digest
+        return str(self.extractor.identity(metric, n, reference))

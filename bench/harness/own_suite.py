@@ -1,0 +1,39 @@
+"""A suite's methods on a checkpoint of the user's."""
+
+from __future__ import annotations
+
+from ganqbench.protocol import Protocol
+from ganqbench.suite import Grid, Suite
+from ganqbench.zoo.generator import ZooEntry
+from ganqbench.zoo.registry import entry
+
+NAME = "own"
+
+
+def own_suite(suite: Suite, own: ZooEntry) -> Suite:
+    """`suite` with `own` as its only GAN: all methods it has, measured as its GAN of that architecture.
+
+    Only pixels are compared with full precision, since nobody knows what the images should look
+    like. The suite is called `own` and has version 0: its numbers stand on no board.
+    """
+    like = next((gan for gan in suite.protocol if entry(gan).arch == own.arch), next(iter(suite.protocol)))
+    pattern = suite.protocol[like]
+    protocol = Protocol(
+        resolution=own.resolution,
+        calibrate=pattern.calibrate,
+        final=pattern.final,
+        batch=pattern.batch,
+        preview_bytes=160_000,
+    )
+    grids = [grid for grid in suite.grid if grid.gan == like]
+    return suite.model_copy(
+        update={
+            "name": NAME,
+            "version": 0,
+            "title": f"{suite.title} ({own.title})",
+            "protocol": {own.name: protocol},
+            "grid": tuple(
+                Grid(gan=own.name, methods=grid.methods, bits=grid.bits, seeds=grid.seeds) for grid in grids
+            ),
+        }
+    )
