@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganqbench.metrics.checks import Float64, MetricError, blocks, feature_rows
-from ganqbench.metrics.gaussian_fit import Fit, second_order_variance
+from ganqbench.metrics.curvature import interval, once, second_order_variance, shape_of
+from ganqbench.metrics.gaussian_fit import Fit
 from ganqbench.metrics.interval import Estimate, clustered_mean, distance_interval, t_quantile
 from ganqbench.metrics.reference import Reference
 
@@ -32,18 +33,24 @@ def frechet(real: Any, fake: Any, clusters: Clusters | None = None) -> Estimate:
         fake: features ``[N, d]``.
         clusters: the independent unit of each row of ``fake`` where rows share one.
 
-    The standard error is that of the influence function; the interval follows the distance's curvature
-    too, as it is skewed. For N <= d there is a value but no interval. Raises MetricError for NaN, infinity,
-    shapes that don't fit and fewer than two rows.
+    The standard error is that of the influence function, corrected for its second order where rows are
+    independent; the interval follows the distance's curvature too (see ``curvature``). For N <= d there
+    is a value but no interval. Raises MetricError for NaN, infinity, shapes that don't fit and fewer than
+    two rows.
     """
     reference = as_reference(real)
     fit = Fit.of("fake", fake, reference)
     spread = _spread(fit.influence, clusters)
-    if spread is None:
+    if fit.influence is None or spread is None:
         return Estimate(fit.value, None, None, None, fit.n, note=_note(fit, reference, clusters))
     se, factor = spread
-    half = factor * se
-    low, high = distance_interval(fit.value, half + fit.rounding, fit.bend(half))
+    if clusters is None:
+        second_order = second_order_variance(fit)
+        low, high = interval(fit.value, shape_of(fit, se, second_order), factor)
+        se, low, high = once(se, second_order), max(0.0, low - fit.rounding), high + fit.rounding
+    else:
+        half = factor * se
+        low, high = distance_interval(fit.value, half + fit.rounding, fit.bend(fit.influence, half))
     return Estimate(fit.value, se, low, high, fit.n, note=_note(fit, reference, clusters))
 
 
@@ -51,9 +58,8 @@ def frechet_delta(real: Any, fp32: Any, quantized: Any, clusters: Clusters | Non
     """How much farther ``quantized`` is from ``real`` than ``fp32`` is, paired by row.
 
     Row i of ``fp32`` and ``quantized`` ``[N, d]`` must come from one input. What the two have in
-    common cancels: SE = std(q_quantized - q_fp32) / sqrt(N). That plug-in holds the variance of the
-    second-order term twice, so it is subtracted once (never more than half: in the limit where the
-    first order vanishes the second order is exactly half of it). Negative means better than FP32.
+    common cancels: SE = std(q_quantized - q_fp32) / sqrt(N), corrected for its second order. Negative
+    means better than FP32.
     """
     reference = as_reference(real)
     base, fit = Fit.of("fp32", fp32, reference), Fit.of("quantized", quantized, reference)
@@ -68,8 +74,7 @@ def frechet_delta(real: Any, fp32: Any, quantized: Any, clusters: Clusters | Non
         return Estimate(value, None, None, None, fit.n, note=note)
     se, factor = spread
     if clusters is None:
-        variance = max(se * se - second_order_variance(fit, base), se * se / 2)
-        se = float(np.sqrt(variance))
+        se = once(se, second_order_variance(fit, base))
     # Identical features are no measurement with an error; anything else is rounded.
     identical = value == 0 and se == 0
     half = 0.0 if identical else factor * se + fit.rounding + base.rounding

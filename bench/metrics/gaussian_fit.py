@@ -20,10 +20,6 @@ import numpy.typing as npt
 from ganqbench.metrics.checks import Float64, blocks, feature_rows
 from ganqbench.metrics.reference import Reference, moments_of
 
-# Pairs of rows that the mean square of the second derivative is taken over.
-_PAIRS = 4096
-_AT_ONCE = 1024
-
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -107,17 +103,31 @@ class Fit:
         result: Float64 = 2 * (product @ (1 / s)) + 2 * outer
         return result
 
-    def bend(self, step: float) -> float:
-        """Half the second derivative along the influence, over a change of the distance by ``step``.
+    def second_derivative(
+        self, rows: npt.NDArray[np.int64], weights: Float64, at: slice | npt.NDArray[np.int64]
+    ) -> Float64:
+        """Sum over ``rows`` of ``weights`` (which sum to 0) times :meth:`curvature` with rows ``at``.
 
-        The sample is reweighted in proportion to each row's influence, the direction in which the
-        distance changes fastest for its likelihood.
+        Up to a constant, which is the same for all of ``at``.
         """
-        if self.influence is None or step == 0:
-            return 0.0
-        centred = self.influence - self.influence.mean()
+        s, derivative = self._second_derivative()
+        there = self.projected(rows)
+        mean, covariance = weights @ there, (there * weights[:, None]).T @ there
+        here = self.projected(at)
+        result: Float64 = 2 * (here @ (mean / s)) + 2 * ((here @ (derivative * covariance)) * here).sum(
+            axis=1
+        )
+        return result
+
+    def bend(self, direction: Float64, step: float) -> float:
+        """Half the second derivative over a change of the distance by ``step`` along ``direction``.
+
+        The sample is reweighted in proportion to ``direction`` ``[N]``; along the influence the distance
+        changes fastest for its likelihood.
+        """
+        centred = direction - direction.mean()
         squares = float(centred @ centred)
-        if squares == 0:
+        if squares == 0 or step == 0:
             return 0.0
         weights = centred * (step / squares)
         rank = len(self.eigenvalues)
@@ -133,21 +143,3 @@ class Fit:
         """s ``[r]`` and g ``[r, r]`` of :meth:`curvature`."""
         s = np.sqrt(self.eigenvalues)
         return s, 1 / (2 * np.outer(s, s) * np.add.outer(s, s))
-
-
-def second_order_variance(fit: Fit, minus: Fit) -> float:
-    """Variance of the second-order part of ``fit.value - minus.value``, the same rows in both.
-
-    The second-order term is sum_ij k(x_i, x_j) / (2 N^2) with k the difference of curvatures; its
-    variance is E k^2 / (2 N^2). The expectation is taken over rows that lie 1, 2, ... places apart:
-    independent pairs without a random generator.
-    """
-    n = fit.n
-    pairs = np.arange(min(_PAIRS, n * (n - 1)))
-    total = 0.0
-    for part in np.array_split(pairs, -(-len(pairs) // _AT_ONCE)):
-        first = part % n
-        second = (first + part // n + 1) % n
-        difference = fit.curvature(first, second) - minus.curvature(first, second)
-        total += float(difference @ difference)
-    return total / len(pairs) / (2 * n * n)

@@ -1,0 +1,156 @@
+"""The second order of a Fréchet distance: what it does to standard errors and to intervals.
+
+Near a distance's minimum its first order fades and the second remains. With q the influence of each
+row, K the second derivative along pairs of rows and N rows, the sample's gradient has squared length
+SE^2 = |q|^2 / N^2, whose expectation holds 4 sum_i l_i^2 of the curvatures l_i = eigenvalues of
+K / (2 N), while the distance's own variance holds 2 sum_i l_i^2 (a sum of chi-squares).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ganqbench.metrics.checks import Float64, blocks
+from ganqbench.metrics.gaussian_fit import Fit
+
+# Pairs of rows that the mean square of the second derivative is taken over.
+_PAIRS = 4096
+_AT_ONCE = 1024
+# Rows and steps of the search for the direction of most curvature.
+_SEARCHED = 2048
+_STEPS = 5
+# A sample whose influences are this skewed says little about how much more skewed the truth is.
+_MOST_SKEW = 0.25
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the distance moves over one standard error of its sample, in units of the distance.
+
+    ``slope`` and ``bend`` belong to the direction of most curvature, ``rest`` and ``rest_bend`` to all
+    others together. ``skew`` is the acceleration sum q^3 / (6 (sum q^2)^1.5).
+    """
+
+    slope: float
+    bend: float
+    rest: float
+    rest_bend: float
+    skew: float
+
+
+def second_order_variance(fit: Fit, minus: Fit | None = None) -> float:
+    """Variance of the second-order part of ``fit.value`` (less ``minus.value``, of paired rows).
+
+    The second-order term is sum_ij k(x_i, x_j) / (2 N^2) with k the (difference of) curvatures; its
+    variance is E k^2 / (2 N^2). The expectation is taken over rows that lie 1, 2, ... places apart:
+    independent pairs without a random generator, and all pairs of a small sample.
+    """
+    n = fit.n
+    count = n * (n - 1)
+    pairs = np.arange(count if count <= 2 * _PAIRS else _PAIRS)
+    total = 0.0
+    for part in np.array_split(pairs, -(-len(pairs) // _AT_ONCE)):
+        first = part % n
+        second = (first + part // n + 1) % n
+        curvature = fit.curvature(first, second)
+        if minus is not None:
+            curvature -= minus.curvature(first, second)
+        total += float(curvature @ curvature)
+    return total / len(pairs) / (2 * n * n)
+
+
+def once(se: float, second_order: float) -> float:
+    """The standard error without the excess that the influence function has of the second order.
+
+    It holds that variance twice (see above), so it is subtracted once, but never more than half: where
+    the first order vanishes the second order is exactly half of it.
+    """
+    return math.sqrt(max(se * se - second_order, se * se / 2))
+
+
+def shape_of(fit: Fit, se: float, second_order: float) -> Shape:
+    """The shape of a fit of independent rows with influence-function error ``se``.
+
+    The direction of most curvature is searched for in two halves of the rows by power iteration; its
+    curvature is what the two agree on, since in one half alone outliers and chance look curved.
+    """
+    assert fit.influence is not None
+    n = fit.n
+    influence = fit.influence - fit.influence.mean()
+    squares = float(influence @ influence)
+    if squares == 0:
+        return Shape(0.0, 0.0, 0.0, 0.0, 0.0)
+    skew = float((influence**3).sum()) / (6 * squares**1.5)
+    skew = min(max(skew, -_MOST_SKEW), _MOST_SKEW)
+    direction, bend = _most_curved(fit)
+    along = float(direction @ influence)
+    slope = min(abs(along) / n, se)
+    bend = min(bend, math.sqrt(second_order / 2))
+    plug_in = math.sqrt(se * se - slope * slope)
+    rest = once(plug_in, second_order - 2 * bend * bend)
+    others = influence - along * direction
+    # Where the second order is all there is, the direction of the influence is chance.
+    first_order = 2 * rest * rest / (plug_in * plug_in) - 1 if plug_in > 0 else 0.0
+    return Shape(slope, bend, rest, first_order * fit.bend(others, rest), skew)
+
+
+def interval(value: float, shape: Shape, factor: float) -> tuple[float, float]:
+    """Interval of the expectation at this N, for the two-sided normal or Student ``factor``.
+
+    In one direction the distance is (d + a Z)^2 with expectation d^2 + a^2 and a^2 its bend, and
+    solving for d gives value + bend +- (factor * slope +- factor^2 * bend), down to where d is zero.
+    The other directions' moves add in quadrature. Skewed influences lengthen the upper and shorten the
+    lower move as in DiCiccio and Efron's ABC intervals (1992): factor w becomes w / (1 - skew * w)^2.
+    """
+    ends = []
+    for sign in (-1.0, 1.0):
+        shifted = shape.skew + sign * factor
+        steps = abs(shifted) / (1 - shape.skew * shifted) ** 2
+        if sign > 0:
+            move = steps * shape.slope + steps * steps * shape.bend
+            other = steps * shape.rest + steps * steps * shape.rest_bend
+        else:
+            lowest = 2 * shape.bend * steps >= shape.slope > 0
+            move = (
+                shape.slope**2 / (4 * shape.bend)
+                if lowest
+                else max(0.0, steps * shape.slope - steps * steps * shape.bend)
+            )
+            # Their bend is that along a noisy direction, too large to shorten a move by.
+            other = steps * shape.rest
+        ends.append(value + shape.bend + sign * math.hypot(move, other))
+    return max(0.0, min(ends[0], value)), max(ends[1], value)
+
+
+def _most_curved(fit: Fit) -> tuple[Float64, float]:
+    """Unit vector ``[N]`` over the rows in the direction of most curvature, and that curvature."""
+    # Neighbours in a stream may alternate between classes, so halves are not every other row.
+    chosen = np.arange(0, fit.n, -(-fit.n // _SEARCHED))
+    halves = np.array_split(chosen, 2)
+    found = []
+    for rows in halves:
+        weights = _unit(np.where(np.arange(len(rows)) % 2 == 0, 1.0, -1.0))
+        for _ in range(_STEPS):
+            weights = _unit(fit.second_derivative(rows, weights, rows))
+        found.append(weights)
+    agreement = float(found[1] @ fit.second_derivative(halves[0], found[0], halves[1]))
+    bend = abs(agreement) / math.sqrt(len(halves[0]) * len(halves[1])) / (2 * fit.n)
+    total = np.zeros(fit.n)
+    for rows, weights, sign in zip(halves, found, (1.0, math.copysign(1.0, agreement)), strict=True):
+        own = np.empty(fit.n)
+        for part in blocks(fit.n):
+            own[part] = fit.second_derivative(rows, weights, part)
+        total += sign * _unit(own)
+    return _unit(total), bend
+
+
+def _unit(vector: npt.NDArray[np.float64]) -> Float64:
+    """The vector centred and scaled to length 1 (zero stays zero)."""
+    centred = vector - vector.mean()
+    length = float(np.linalg.norm(centred))
+    result: Float64 = centred / length if length > 0 else centred
+    return result
