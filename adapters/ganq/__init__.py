@@ -1,0 +1,166 @@
+"""Our own reference implementations: each method in a few lines that can be read beside its paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from ganqbench.adapter import Adapter, Method, Skip
+from ganqbench.adapters._widths import beyond_integers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ganqbench.cell import Cell
+    from ganqbench.zoo.generator import Inputs
+
+_MINMAX = {"weight_range": "minmax", "activation_range": "minmax"}
+_PERCENTILE = {"activation_range": "percentile"}
+_ADAROUND = "Nagel et al. 2020 (arXiv 2004.10568)"
+_TUNED = "Then 60 steps of self-distillation on the calibration inputs."
+
+
+class Ganq(Adapter):
+    """Fake quantization of both operands of every product, written out.
+
+    Weights symmetric with one step per output channel, activations with one range and a zero point,
+    biases and all else in floating point, unless the method says otherwise. Norms are not folded.
+    Every module that comes back can be trained on: weights, and where they are learned steps and
+    bounds, are parameters that gradients reach.
+    """
+
+    name: ClassVar[str] = "ganq"
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+    methods: ClassVar[Mapping[str, Method]] = {
+        "ptq-minmax": Method(
+            title="Min-max ranges",
+            kind="ptq",
+            reference="Jacob et al. 2018 (arXiv 1712.05877): smallest and largest value of each tensor.",
+            options={"scheme": _MINMAX},
+            trainable=True,
+        ),
+        "ptq-percentile": Method(
+            title="Percentile ranges",
+            kind="ptq",
+            reference="McKinstry et al. 2018 (arXiv 1809.04191): 0.001 % of the values clipped on each side; "
+            "weights MSE-optimal.",
+            options={"scheme": _PERCENTILE},
+            trainable=True,
+        ),
+        "ptq-mse": Method(
+            title="MSE-optimal ranges",
+            kind="ptq",
+            reference="Banner et al. 2019 (arXiv 1810.05723): the clip of least squared rounding error.",
+            trainable=True,
+        ),
+        "ptq-minmax-per-tensor": Method(
+            title="Min-max ranges, one step for each weight tensor",
+            kind="ptq",
+            reference="Jacob et al. 2018 (arXiv 1712.05877), as ptq-minmax but per tensor.",
+            options={"scheme": {**_MINMAX, "per_channel": False}},
+            trainable=True,
+        ),
+        "ptq-mse-per-tensor": Method(
+            title="MSE-optimal ranges, one step for each weight tensor",
+            kind="ptq",
+            reference="Banner et al. 2019 (arXiv 1810.05723), as ptq-mse but per tensor.",
+            options={"scheme": {"per_channel": False}},
+            trainable=True,
+        ),
+        "ptq-dynamic": Method(
+            title="Dynamic activations: min-max of each sample as it comes (control)",
+            kind="ptq",
+            reference="Krishnamoorthi 2018 (arXiv 1806.08342): ranges taken at run time; weights "
+            "MSE-optimal. A control: no static integer kernel can run it.",
+            options={"scheme": {"activations": "dynamic"}},
+            trainable=True,
+        ),
+        "adaround": Method(
+            title="AdaRound: learned rounding, layer by layer",
+            kind="reconstruction",
+            reference=f"{_ADAROUND}: whether each weight is rounded up or down, for the layer's output.",
+            options={"then": "adaround"},
+            trainable=True,
+        ),
+        "brecq": Method(
+            title="BRECQ: learned rounding and steps, block by block",
+            kind="reconstruction",
+            reference="Li et al. 2021 (arXiv 2102.05426): AdaRound and learned activation steps for the "
+            "block's output, weighed by the squared gradient of the images' error.",
+            options={"then": "reconstruct"},
+            trainable=True,
+        ),
+        "qdrop": Method(
+            title="QDrop: block by block with randomly dropped quantization",
+            kind="reconstruction",
+            reference="Wei et al. 2022 (arXiv 2203.05740): as BRECQ without weighing, half of the "
+            "activations left unquantized by chance while learning.",
+            options={"then": "reconstruct", "plan": {"keep": 0.5, "weigh": False, "step_iterations": 0}},
+            trainable=True,
+        ),
+        "lsq": Method(
+            title="LSQ: learned steps",
+            kind="qat",
+            reference="Esser et al. 2020 (arXiv 1902.08153): steps learned, no zero points. " + _TUNED,
+            options={"scheme": {"weights": "lsq", "activations": "lsq"}, "then": "distill"},
+            trainable=True,
+        ),
+        "lsq-plus": Method(
+            title="LSQ+: learned steps and offsets",
+            kind="qat",
+            reference="Bhalgat et al. 2020 (arXiv 2004.09576): as LSQ, activations with a learned offset. "
+            + _TUNED,
+            options={"scheme": {"weights": "lsq", "activations": "lsq-plus"}, "then": "distill"},
+            trainable=True,
+        ),
+        "pact": Method(
+            title="PACT: learned clips",
+            kind="qat",
+            reference="Choi et al. 2018 (arXiv 1805.06085): the clips of activations learned, weights by "
+            "DoReFa. " + _TUNED,
+            options={"scheme": {"weights": "dorefa", "activations": "pact"}, "then": "distill"},
+            trainable=True,
+        ),
+        "dorefa": Method(
+            title="DoReFa: weights through tanh",
+            kind="qat",
+            reference="Zhou et al. 2016 (arXiv 1606.06160): latent weights behind tanh, activations clipped "
+            "to a fixed range. " + _TUNED,
+            options={"scheme": {"weights": "dorefa"}, "then": "distill"},
+            trainable=True,
+        ),
+        "ewgs": Method(
+            title="EWGS: element-wise gradient scaling",
+            kind="qat",
+            reference="Lee et al. 2021 (arXiv 2104.00903): learned bounds, gradients scaled by the rounding "
+            "error with delta 0.001. " + _TUNED,
+            options={"scheme": {"weights": "ewgs", "activations": "ewgs"}, "then": "distill"},
+            trainable=True,
+        ),
+    }
+
+    def supports(self, cell: Cell) -> Skip | None:
+        """Integer widths from 2 to 8."""
+        return beyond_integers(cell, "ganq")
+
+    def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
+        """Calibrate, insert quantizers, then learn what the method learns."""
+        import copy
+
+        from ganqbench.adapters.ganq.adaround import adaround
+        from ganqbench.adapters.ganq.build import Scheme, insert_quantizers
+        from ganqbench.adapters.ganq.distill import distill
+        from ganqbench.adapters.ganq.reconstruct import Plan, reconstruct
+
+        options = self.methods[cell.method].options
+        model = generator.eval().requires_grad_(True)
+        exact = copy.deepcopy(model)
+        insert_quantizers(model, calibration, cell.bits, Scheme(**options.get("scheme", {})))
+        match options.get("then"):
+            case "adaround":
+                adaround(model, exact, calibration, cell.seed)
+            case "reconstruct":
+                reconstruct(model, exact, calibration, cell.seed, Plan(**options.get("plan", {})))
+            case "distill":
+                distill(model, exact, calibration, cell.bits.weights, cell.seed)
+        return model
