@@ -37,7 +37,8 @@ def _assert_claim_holds(case: wb.Case, bits: str) -> None:
         op.site for op in report.sites if not op.declared and not op.meets(claim.weights, claim.activations)
     ]
     assert forgotten == []
-    assert all(op.static for op in report.sites)
+    # Ranges that move with the input are fine as long as the method's name says so.
+    assert all(op.static for op in report.sites) != ("dynamic" in case.method)
 
 
 def test_eight_bits_are_close_and_four_are_further(case: wb.Case) -> None:

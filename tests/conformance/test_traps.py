@@ -18,6 +18,9 @@ CYCLEGAN = {
         "brevitas": "ptq-minmax",
         "pytorch_quantization": "ptq-max",
         "torch_ao": "ptq-minmax",
+        "ganq": "ptq-minmax",
+        "torchao": "pt2e-minmax",
+        "modelopt": "ptq-max",
     }.items()
 }
 
@@ -85,7 +88,7 @@ def test_unsigned_ranges_saturate_below_zero() -> None:
     assert (unsigned[0](value)[0] == 0).all()
 
 
-@pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization"])
+@pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization", "ganq"])
 def test_percentiles_clip_a_lone_outlier_only(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = wb.Case(backend, "ptq-percentile", "cyclegan")
     image = torch.rand(1, 1, 512, 512, generator=torch.Generator().manual_seed(0)) * 2 - 1
