@@ -106,11 +106,18 @@ def adapter_names() -> tuple[str, ...]:
 
 
 def load_adapter(name: str) -> Adapter:
-    """Import and instantiate one adapter by its registered name."""
+    """Import and instantiate one adapter by its registered name; UserError if that can't be done."""
     if name not in adapter_names():
         raise unknown_name("adapter", name, adapter_names())
     (point,) = entry_points(group=GROUP, name=name)
-    adapter = point.load()()
+    try:
+        adapter = point.load()()
+    except Exception as error:  # whatever a contributor's file raises when it is run
+        where = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise UserError(
+            f"Adapter {name!r} ({point.value}) can't be loaded: {type(error).__name__}{where}: {error}.",
+            "Mend its file, import its toolkit inside functions only, or uninstall its distribution.",
+        ) from error
     if not isinstance(adapter, Adapter) or adapter.name != name:
         raise UserError(
             f"Entry point {name!r} ({point.value}) is not an Adapter of that name.",

@@ -13,6 +13,7 @@ def doctor(ctx: click.Context) -> None:
     Exit status 1 when something that a suite needs is missing.
     """
     from ganqbench.adapter import adapter_names, installed_version, load_adapter
+    from ganqbench.errors import UserError
     from ganqbench.harness.home import home
     from ganqbench.harness.provenance import hardware
     from ganqbench.harness.worker import THREADS
@@ -24,7 +25,13 @@ def doctor(ctx: click.Context) -> None:
     click.echo(f"Torch     {installed_version('torch') or 'missing: pip install torch'}")
     click.echo(f"Cache     {home()}")
     missing = False
-    rows = [("Adapter", adapter.name, adapter.requires) for adapter in map(load_adapter, adapter_names())]
+    rows = []
+    for name in adapter_names():
+        try:
+            rows.append(("Adapter", name, load_adapter(name).requires))
+        except UserError as error:
+            click.echo(f"Adapter   {name:<24} broken: {error}")
+            missing = True
     rows += [("GAN", found.name, found.requires) for found in map(entry, names())]
     for kind, name, requires in rows:
         absent = [distribution for distribution in requires if installed_version(distribution) is None]

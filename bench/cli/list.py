@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from ganqbench.adapter import Adapter
+from ganqbench.adapter import Adapter, adapter_names, load_adapter
 from ganqbench.cell import ARCHITECTURES, Bits, Cell
+from ganqbench.errors import UserError
 
 BITS = ("FP32", "W8A8", "W6A6", "W4A8", "W4A4", "W3A8", "W2A8")
 """Bits that methods are asked about."""
@@ -17,14 +18,23 @@ BITS = ("FP32", "W8A8", "W6A6", "W4A8", "W4A4", "W3A8", "W2A8")
 @click.command(name="list")
 @click.argument("what", type=click.Choice(["gans", "methods", "suites"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-def list_(what: str, as_json: bool) -> None:
-    """List the GANs, the methods of all adapters, or the suites."""
-    rows = {"gans": _gans, "methods": _methods, "suites": _suites}[what]()
+@click.pass_context
+def list_(ctx: click.Context, what: str, as_json: bool) -> None:
+    """List the GANs, the methods of all adapters, or the suites.
+
+    Exit status 1 when an adapter can't be loaded; the others are listed all the same.
+    """
+    broken: list[UserError] = []
+    rows = _methods(broken) if what == "methods" else {"gans": _gans, "suites": _suites}[what]()
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    for row in rows:
-        click.echo(f"{row['name']:<40} {row['title']}")
+    else:
+        for row in rows:
+            click.echo(f"{row['name']:<40} {row['title']}")
+    for error in broken:
+        click.echo(f"Error: {error}", err=True)
+    if broken:
+        ctx.exit(1)
 
 
 def _gans() -> list[dict[str, Any]]:
@@ -45,9 +55,14 @@ def _gans() -> list[dict[str, Any]]:
     ]
 
 
-def _methods() -> list[dict[str, Any]]:
-    from ganqbench.adapter import adapter_names, load_adapter
-
+def _methods(broken: list[UserError]) -> list[dict[str, Any]]:
+    """Rows of all methods; adapters that can't be loaded go to `broken`."""
+    adapters = []
+    for name in adapter_names():
+        try:
+            adapters.append(load_adapter(name))
+        except UserError as error:
+            broken.append(error)
     return [
         {
             "name": f"{adapter.name}.{name}",
@@ -63,7 +78,7 @@ def _methods() -> list[dict[str, Any]]:
             "installed": not adapter.missing,
             "support": _support(adapter, name),
         }
-        for adapter in map(load_adapter, adapter_names())
+        for adapter in adapters
         for name, method in adapter.methods.items()
     ]
 

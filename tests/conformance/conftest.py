@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """With --adapter: of the tests that are no matter of every adapter, those that name it."""
     chosen = config.getoption("--adapter", None)
     if chosen:
-        kept = [item for item in items if "test_traps" not in item.nodeid or chosen in item.name]
+        kept = [item for item in items if "traps" not in item.nodeid or chosen in item.name]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
 

@@ -1,0 +1,86 @@
+"""The skeleton: written where it belongs, and passing conformance as it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "ganqbench", "new-adapter", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_in_a_checkout_it_is_registered(tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text((ROOT / "pyproject.toml").read_text())
+    (tmp_path / "adapters").mkdir()
+    done = call(tmp_path, "my_backend")
+    assert done.returncode == 0, done.stderr
+    assert "nox -s adapter -- my_backend" in done.stdout
+    assert (tmp_path / "adapters/my_backend.py").is_file()
+    points = tomllib.loads(project.read_text())["project"]["entry-points"]["ganqbench.adapters"]
+    assert points["my_backend"] == "ganqbench.adapters.my_backend:MyBackend"
+    before = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert {**points, **before["ganqbench.adapters"]} == points
+    again = call(tmp_path, "my_backend")
+    assert again.returncode == 1
+    assert "is there already" in again.stderr
+    assert project.read_text().count("my_backend =") == 1
+
+
+def test_it_passes_conformance_and_style_as_it_is(tmp_path: Path) -> None:
+    done = call(tmp_path, "my_backend", "--out", "mine")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "mine/my_backend.py"
+    assert len(file.read_text().splitlines()) <= 70
+    tomllib.loads((tmp_path / "mine/pyproject.toml").read_text())
+    for command in (["check"], ["format", "--check"]):
+        style = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), str(file)]
+        checked = subprocess.run(style, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
+    # All of conformance takes a minute; these are the claims themselves.
+    conformance = [sys.executable, "-P", "-m", "pytest", "-q", "tests/conformance", "--adapter", str(file)]
+    tested = subprocess.run(
+        [*conformance, "-k", "claimed_bits or described or listing", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert tested.returncode == 0, tested.stdout
+    assert "passed" in tested.stdout
+    assert "skipped" not in tested.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["My-Backend"], "lower-case"),
+        (["../evil"], "lower-case"),
+        (["class"], "lower-case"),
+        (["brevitas"], "already"),
+        (["my_backend"], "not a checkout"),
+    ],
+)
+def test_impossible_names_and_places_write_nothing(
+    arguments: list[str], expected: str, tmp_path: Path
+) -> None:
+    done = call(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
