@@ -86,6 +86,4 @@ def build(
         f"digest: {stored.digest}"
     )
     if stored.n <= 10 * stored.dim:
-        click.echo(
-            f"note: {stored.n} images are few for {stored.dim} features: the covariance is rough"
-        )
+        click.echo(f"note: {stored.n} images are few for {stored.dim} features: the covariance is rough")

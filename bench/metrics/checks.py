@@ -39,6 +39,8 @@ def uint8_images(name: str, images: Any) -> Pixels:
         )
     if array.ndim != 4 or array.shape[1] != 3:
         raise MetricError(f"{name} images have shape {list(array.shape)}, not [N, 3, H, W]")
+    if 0 in array.shape[2:]:
+        raise MetricError(f"{name} images of {array.shape[2]} x {array.shape[3]} have no pixels")
     return array
 
 

@@ -93,9 +93,10 @@ def shape_of(fit: Fit, se: float, second_order: float) -> Shape:
     plug_in = math.sqrt(se * se - slope * slope)
     rest = once(plug_in, second_order - 2 * bend * bend)
     others = influence - along * direction
-    # Where the second order is all there is, the direction of the influence is chance.
-    first_order = 2 * rest * rest / (plug_in * plug_in) - 1 if plug_in > 0 else 0.0
-    return Shape(slope, bend, rest, first_order * fit.bend(others, rest), skew)
+    # Where the second order is all there is, the direction of the influence is partly chance, and so
+    # is its bend: it counts from whole (first order only) down to half, as simulations bear out.
+    counts = rest * rest / (plug_in * plug_in) if plug_in > 0 else 0.0
+    return Shape(slope, bend, rest, counts * fit.bend(others, rest), skew)
 
 
 def interval(value: float, shape: Shape, factor: float) -> tuple[float, float]:

@@ -162,6 +162,8 @@ def _note(fit: Fit, reference: Reference, clusters: Clusters | None) -> str | No
         return f"{fit.n} images for {reference.dim} features: no interval, no rank"
     if clusters is not None and len(set(clusters)) < 2:
         return "one cluster: no interval"
+    if reference.n <= reference.dim:
+        return f"a reference of {reference.n} images for {reference.dim} features: no rank"
     if fit.lost:
         return f"no measurable variance in {fit.lost} of the reference's directions"
     if fit.n < RANKED_RATIO * reference.dim:

@@ -63,7 +63,10 @@ class InceptionExtractor(Extractor):
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             read: Any = torch.jit.load
-            self._layers = read(io.BytesIO(content), map_location="cpu").eval().layers
+            layers = read(io.BytesIO(content), map_location="cpu").eval().layers
+            # Freezing makes constants of the weights and folds batch norms into convolutions.
+            freeze: Any = torch.jit.freeze
+            self._layers = freeze(layers.eval().to(memory_format=torch.channels_last))
         self.weights = pin.sha256
 
     def _forward(self, images: Tensor) -> Tensor:

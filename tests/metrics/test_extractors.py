@@ -126,7 +126,9 @@ class Stand(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(3, 2048, 4, stride=73), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 2048, 4, stride=73), nn.BatchNorm2d(2048), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.layers(x)
@@ -139,7 +141,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pin]:
     path = folder / "net.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
-        torch.jit.save(torch.jit.script(Stand()), path)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            torch.jit.save(torch.jit.script(Stand().eval()), path)
     content = path.read_bytes()
     return folder, Pin(path.name, len(content), hashlib.sha256(content).hexdigest())
 
@@ -149,6 +153,13 @@ def test_inception_reads_only_the_published_file(published: tuple[Path, Pin], tm
     network = InceptionExtractor(folder, pin)
     found = network.features(images(2, 64))
     assert found.shape == (2, 2048)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        plain = Stand().eval()
+    prepared = torch.cat([resize(torch.from_numpy(image[None]).float(), 299) for image in images(2, 64)])
+    with torch.inference_mode():
+        expected = plain.layers((prepared - 128) / 128).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert network.weights == pin.sha256
     with pytest.raises(MetricError, match="does not exist"):
         InceptionExtractor(tmp_path)
