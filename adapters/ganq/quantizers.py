@@ -153,7 +153,8 @@ class DoReFaWeight(nn.Module):
         bounded = latent.tanh()
         largest = bounded.abs().amax(self.dims, keepdim=True).clamp_min(1e-12)
         level = round_through((bounded / (2 * largest) + 0.5) * self.last)
-        return (2 * level - self.last) * (self.scale / self.last)
+        weight: Tensor = (2 * level - self.last) * (self.scale / self.last)
+        return weight
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Latents whose weights before rounding are these; torch's parametrizations call it."""

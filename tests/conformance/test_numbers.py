@@ -101,7 +101,9 @@ def test_gradients_reach_what_a_recipe_trains(case: wb.Case) -> None:
     loss = (before - target).square().mean()
     loss.backward()
     touched = {name for name, one in parameters.items() if one.grad is not None and one.grad.any()}
-    weights = [name for name in parameters if name.endswith("weight") and parameters[name].ndim > 1]
+    # torch calls a parametrized weight `parametrizations.weight.original`.
+    ends = ("weight", "weight.original")
+    weights = [name for name in parameters if name.endswith(ends) and parameters[name].ndim > 1]
     assert weights
     assert touched >= set(weights)
     with torch.no_grad():
