@@ -16,6 +16,7 @@ COMMANDS = {
     "validate": "ganqbench.cli.validate:validate",
     "site": "ganqbench.cli.site:site",
     "doctor": "ganqbench.cli.doctor:doctor",
+    "card": "ganqbench.cli.card:card",
     "new-adapter": "ganqbench.cli.new_adapter:new_adapter",
     "reference": "ganqbench.cli.reference:reference",
 }

@@ -31,7 +31,7 @@ suite = load_suite("mini")
 
 def keys():
     plan = make_plan(suite, suite.cells(), Path("nowhere"))
-    return {item.cell.label: item.key for item in plan.todo}
+    return {f"{item.cell.gan}/{item.cell.label}": item.key for item in plan.todo}
 
 found = [keys()]
 for edited in sys.argv[2:]:
@@ -58,6 +58,7 @@ def keys_after_edits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict
         "harness/run.py",
         "adapters/brevitas.py",
         "harness/measure.py",
+        "harness/judge.py",
         "zoo/vintagify.py",
         "metrics/fidelity.py",
         "audit/__init__.py",
@@ -95,17 +96,25 @@ def test_editing_an_adapter_invalidates_exactly_its_cells(
 ) -> None:
     before, after = keys_after_edits["nothing"], keys_after_edits["adapters/brevitas.py"]
     changed = {label for label in before if before[label] != after[label]}
-    assert changed == {label for label in before if label.startswith("brevitas.")} != set()
+    assert changed == {label for label in before if "/brevitas." in label} != set()
 
 
 @pytest.mark.parametrize(
-    "edited", ["harness/measure.py", "zoo/vintagify.py", "metrics/fidelity.py", "audit/__init__.py"]
+    "edited", ["harness/measure.py", "harness/judge.py", "metrics/fidelity.py", "audit/__init__.py"]
 )
 def test_editing_shared_numeric_code_invalidates_every_cell(
     edited: str, keys_after_edits: dict[str, dict[str, str]]
 ) -> None:
     before, after = keys_after_edits["nothing"], keys_after_edits[edited]
     assert all(before[label] != after[label] for label in before)
+
+
+def test_editing_a_zoo_entry_invalidates_exactly_its_cells(
+    keys_after_edits: dict[str, dict[str, str]],
+) -> None:
+    before, after = keys_after_edits["nothing"], keys_after_edits["zoo/vintagify.py"]
+    changed = {label for label in before if before[label] != after[label]}
+    assert changed == {label for label in before if label.startswith("cyclegan-vintagify/")} != set()
 
 
 def test_the_numeric_code_reaches_down_to_the_layers() -> None:
