@@ -1,0 +1,235 @@
+"""What each toolkit does when called as its documentation says, and that the adapters avoid it.
+
+A test here fails when a new version of a toolkit puts the matter right: then the adapter can be simplified.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from importlib.metadata import requires
+
+import pytest
+import torch
+import workbench as wb
+from torch import nn
+
+from ganqbench.audit import AuditReport, audit
+from ganqbench.zoo.layers import MatMul
+from ganqbench.zoo.sagan import add_spectral_norm, fold_spectral_norm
+
+
+def report_on(module: nn.Module, arch: str) -> AuditReport:
+    reference = wb.generator_of(arch)
+    return audit(
+        module, wb.draw(reference, 4, seed=2), reference=reference, second=wb.draw(reference, 4, seed=3)
+    )
+
+
+def widths(report: AuditReport, kind: str) -> set[tuple[int, int]]:
+    return {(op.weight_bits, op.activation_bits) for op in report.sites if op.kind == kind}
+
+
+def _widest(report: AuditReport, kind: str) -> int:
+    return max(max(pair) for pair in widths(report, kind))
+
+
+def run(model: nn.Module, arch: str) -> None:
+    for batch in wb.calibration_of(arch):
+        model(*batch)
+
+
+def test_brevitas_alone_would_leave_attention_in_floating_point() -> None:
+    wb.quantized(wb.Case("brevitas", "ptq-minmax", "sagan"), "W8A8")  # imports it quietly
+    from brevitas.graph.calibrate import calibration_mode
+    from brevitas.graph.quantize import layerwise_quantize
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = layerwise_quantize(copy.deepcopy(wb.generator_of("sagan")))
+        with calibration_mode(model):
+            run(model, "sagan")
+        assert _widest(report_on(model.eval(), "sagan"), "matmul") > 8
+    adapted = report_on(wb.quantized(wb.Case("brevitas", "ptq-minmax", "sagan"), "W8A8"), "sagan")
+    assert _widest(adapted, "matmul") <= 8
+
+
+def test_modelopt_alone_would_leave_attention_and_round_what_enters_norms() -> None:
+    adapted = wb.quantized(wb.Case("modelopt", "ptq-max", "sagan"), "W8A8")
+    import modelopt.torch.quantization as mtq
+    from modelopt.torch.quantization.nn import TensorQuantizer
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = mtq.quantize(
+            copy.deepcopy(wb.generator_of("sagan")), mtq.INT8_DEFAULT_CFG, lambda model: run(model, "sagan")
+        )
+    assert _widest(report_on(plain, "sagan"), "matmul") > 8
+    assert _widest(report_on(adapted, "sagan"), "matmul") <= 8
+
+    def enabled(model: nn.Module) -> set[type[nn.Module]]:
+        parents = {name.rpartition(".")[0] for name, q in model.named_modules() if _on(q, TensorQuantizer)}
+        return {kind for name in parents for kind in type(model.get_submodule(name)).__mro__}
+
+    assert {nn.BatchNorm2d, nn.MaxPool2d} & enabled(plain)
+    assert not {nn.BatchNorm2d, nn.MaxPool2d, nn.InstanceNorm2d} & enabled(adapted)
+
+
+def _on(module: nn.Module, kind: type[nn.Module]) -> bool:
+    return isinstance(module, kind) and bool(module.is_enabled)
+
+
+def test_modelopt_alone_would_take_the_input_channel_of_transposed_convolutions() -> None:
+    wb.quantized(wb.Case("modelopt", "ptq-max", "cyclegan"), "W8A8")
+    from modelopt.torch.quantization.nn import QuantConvTranspose2d
+
+    assert QuantConvTranspose2d.default_quant_desc_weight.axis == 0  # its weight is [in, out, k, k]
+
+
+def test_modelopt_search_for_mse_ranges_collapses() -> None:
+    """It hands the bit-width to `fake_tensor_quant` where a bias belongs."""
+    case = wb.Case("modelopt", "ptq-mse", "cyclegan")
+    declined = case.skip("W8A8")
+    assert declined is not None
+    assert "bit-width" in declined.reason
+    wb.quantized(wb.Case("modelopt", "ptq-max", "cyclegan"), "W8A8")
+    from modelopt.torch.quantization.calib import HistogramCalibrator
+
+    calibrator = HistogramCalibrator(num_bits=8, axis=None, unsigned=False)
+    values = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
+    calibrator.collect(values)
+    assert calibrator.compute_amax("mse") < 0.5  # sound ranges of eight bits end above 3
+    assert calibrator.compute_amax("percentile", percentile=99.99) > 3
+
+
+def test_torchao_alone_quantizes_no_transposed_convolution() -> None:
+    model = _pt2e_as_documented("cyclegan")
+    report = report_on(model, "cyclegan")
+    assert widths(report, "conv_transposed") == {(32, 32)}
+    assert report.failure(8, 8) is not None  # so it would not get onto the board
+    for arch in ("cyclegan", "stylegan2"):
+        declined = wb.Case("torchao", "x86-inductor", arch).skip("W8A8")
+        assert declined is not None
+        assert "transposed" in declined.reason
+
+
+def test_torchao_alone_fails_on_a_sum_with_a_number() -> None:
+    with pytest.raises(AssertionError):
+        _pt2e_as_documented("sagan")
+
+
+def test_torchao_products_run_on_scaled_back_values_so_that_no_sum_saturates() -> None:
+    """Lowered to u8 x s8 kernels without VNNI they would, in sixteen bits: the graph is not lowered."""
+    module = wb.quantized(wb.Case("torchao", "x86-inductor", "sagan"), "W8A8")
+    targets = {str(node.target) for node in module.graph.graph.nodes}  # type: ignore[union-attr]
+    assert {"aten.conv2d.default", "quantized_decomposed.dequantize_per_tensor.default"} <= targets
+    assert not [target for target in targets if "onednn" in target or "int_mm" in target]
+
+
+def _pt2e_as_documented(arch: str) -> nn.Module:
+    wb.quantized(wb.Case("torchao", "pt2e-minmax", "cyclegan"), "W8A8")
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    from ganqbench.adapters import torchao as adapter
+    from ganqbench.adapters._pt2e import x86_quantizer
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exported = adapter._export(
+            adapter._exportable(copy.deepcopy(wb.generator_of(arch))), wb.calibration_of(arch)[0]
+        )
+        prepared = prepare_pt2e(exported, x86_quantizer())
+        run(prepared, arch)
+        return convert_pt2e(prepared)  # type: ignore[no-any-return]
+
+
+def test_torch_ao_can_not_convert_a_norm_without_weights() -> None:
+    """Which is why its adapter returns the prepared graph, and swaps no batch norm."""
+    module = wb.quantized(wb.Case("torch_ao", "ptq-minmax", "sagan"), "W8A8")
+    norms = [one for one in module.modules() if isinstance(one, nn.BatchNorm2d)]
+    assert {norm.affine for norm in norms} == {False, True}
+    assert report_on(module, "sagan").failure(8, 8) is None
+
+
+@pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization", "torch_ao", "torchao", "modelopt"])
+def test_fir_filters_stay_as_they_are(backend: str) -> None:
+    method = next(iter(wb.adapter_of(backend).methods))
+    report = report_on(wb.quantized(wb.Case(backend, method, "stylegan2"), "W8A8"), "stylegan2")
+    filters = [op for op in report.ops if op.exempt and op.kind == "conv"]
+    assert filters
+    assert all(op.activation_bits == 32 for op in filters)
+
+
+@pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization", "torch_ao", "torchao", "modelopt"])
+def test_spectral_norm_is_folded_before_quantization(backend: str) -> None:
+    """A toolkit that swaps a layer would lose its parametrization, and with it the weights' size."""
+    folded = copy.deepcopy(wb.generator_of("sagan"))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        add_spectral_norm(folded)
+    inputs = wb.draw(wb.generator_of("sagan"), 4, seed=2)
+    expected = wb.render(folded.eval(), inputs)
+    fold_spectral_norm(folded)
+    assert not [name for name, _ in folded.named_modules() if "parametrizations" in name]
+    case = wb.Case(backend, next(iter(wb.adapter_of(backend).methods)), "sagan")
+    module = wb.adapter_of(backend).quantize(folded, wb.calibration_of("sagan"), case.cell("W8A8"))
+    assert wb.signal_to_noise(wb.render(module, inputs), expected) > 20
+
+
+def test_brevitas_column_methods_round_transposed_convolutions_to_nearest() -> None:
+    """Its GPTQ passes over them with a warning; the titles say so, and the claim holds all the same."""
+    for name, method in wb.adapter_of("brevitas").methods.items():
+        if "columns" in method.options:
+            assert "transposed convolutions rounded to nearest" in method.title, name
+    rounded = wb.quantized(wb.Case("brevitas", "gptq", "cyclegan"), "W4A8")
+    before = dict(wb.generator_of("cyclegan").named_parameters())
+    changed = {
+        name
+        for name, one in rounded.named_parameters()
+        if name in before and name.endswith("weight") and one.ndim == 4 and not torch.equal(one, before[name])
+    }
+    transposed = {f"{n}.weight" for n, m in rounded.named_modules() if isinstance(m, nn.ConvTranspose2d)}
+    assert changed
+    assert not changed & transposed
+
+
+def test_brevitas_equalization_would_break_demodulation() -> None:
+    declined = wb.Case("brevitas", "smoothquant", "stylegan2").skip("W8A8")
+    assert declined is not None
+    assert "demodulation" in declined.reason
+    from ganqbench.adapters.brevitas import _equalize
+
+    generator = copy.deepcopy(wb.generator_of("stylegan2"))
+    with torch.no_grad(), pytest.raises(AttributeError, match="weight"):
+        _equalize(generator, wb.calibration_of("stylegan2"), 0.5)
+
+
+def test_pytorch_quantization_mse_is_declined_without_a_gpu() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    declined = wb.Case("pytorch_quantization", "ptq-mse", "sagan").skip("W8A8")
+    assert declined is not None
+    assert "CUDA" in declined.reason
+
+
+def test_pytorch_quantization_is_pinned_to_its_last_real_release() -> None:
+    """2.2.0 and 2.2.1 on PyPI are placeholders."""
+    assert "pytorch-quantization==2.1.3" in [
+        line.split(";")[0].strip() for line in requires("ganqbench") or []
+    ]
+
+
+def test_pytorch_quantization_learned_ranges_start_where_calibration_ended() -> None:
+    """Its clip starts at 1 and is on from the beginning, so that calibration would see nothing larger."""
+    case = wb.Case("pytorch_quantization", "qat-learn-amax", "cyclegan")
+    image = torch.linspace(-5, 5, 256).reshape(1, 1, 16, 16)
+    module = wb.adapter_of(case.adapter).quantize(
+        nn.Sequential(nn.Conv2d(1, 1, 1)), [(image,)], case.cell("W8A8")
+    )
+    learned = {name: one.item() for name, one in module.named_parameters() if "clip_value" in name}
+    assert learned
+    assert {round(value) for value in learned.values()} == {-5, 5}
+
+
+def test_attention_is_made_of_modules_that_can_be_swapped() -> None:
+    assert sum(isinstance(one, MatMul) for one in wb.generator_of("sagan").modules()) == 2
