@@ -38,7 +38,7 @@ class Plan:
     step_iterations: int = 40
     batch: int = 8
     samples: int = 128
-    rate: float = 0.06
+    rate: float = 0.15
     step_rate: float = 0.01
     keep: float = 1.0
     weigh: bool = True

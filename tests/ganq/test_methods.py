@@ -1,0 +1,184 @@
+"""Whole methods on small generators of each architecture."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganqbench.adapters.ganq import Ganq
+from ganqbench.adapters.ganq.build import Scheme, insert_quantizers
+from ganqbench.adapters.ganq.distill import distill
+from ganqbench.adapters.ganq.products import operands, products, weight_chain, weighted
+from ganqbench.adapters.ganq.quantizers import LSQ
+from ganqbench.audit import audit
+from ganqbench.cell import Bits, Cell
+from ganqbench.zoo.generator import Generator, Inputs
+from ganqbench.zoo.modulated import ModulatedConv
+from ganqbench.zoo.stylegan2 import StyleGAN2
+
+LEARNED = [name for name, method in Ganq.methods.items() if method.kind == "qat"]
+EXPECTED_PARAMETERS = {
+    "lsq": {"step"},
+    "lsq-plus": {"step", "offset"},
+    "pact": {"upper", "lower"},
+    "dorefa": set(),
+    "ewgs": {"upper", "lower"},
+}
+
+
+def generator() -> Generator:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(5)
+        return StyleGAN2((8, 8), z_dim=8, w_dim=8, mapping_layers=2).eval()
+
+
+def quantize(method: str, bits: str = "W4A8", seed: int = 0) -> tuple[nn.Module, Generator, Inputs]:
+    exact = generator()
+    inputs = exact.sample_inputs(12, 0)
+    cell = Cell(
+        suite="t", suite_version=0, gan="t", adapter="ganq", method=method, bits=Bits.parse(bits), seed=seed
+    )
+    return Ganq().quantize(copy.deepcopy(exact), [inputs], cell), exact, inputs
+
+
+def error(module: nn.Module, exact: nn.Module, inputs: Inputs) -> float:
+    with torch.no_grad():
+        return float((module(*inputs) - exact(*inputs)).square().mean())
+
+
+@pytest.mark.parametrize("method", Ganq.methods)
+def test_gradients_reach_every_weight_and_learned_range(method: str) -> None:
+    module, _, inputs = quantize(method)
+    module(*inputs).square().sum().backward()
+    assert Ganq.methods[method].trainable
+    for layer in weighted(module).values():
+        gradient = weight_chain(layer).original.grad
+        assert gradient is not None
+        assert gradient.any()
+    ranges = {name.rpartition(".")[2]: p for name, p in module.named_parameters() if "operands" in name}
+    assert set(ranges) == EXPECTED_PARAMETERS.get(method, set()) or method == "pact"
+    assert all(parameter.grad is not None for parameter in ranges.values())
+
+
+@pytest.mark.parametrize("method", LEARNED)
+def test_an_optimizer_can_go_on(method: str) -> None:
+    """What a fine-tuning recipe does with the module it gets."""
+    module, exact, inputs = quantize(method, "W3A8")
+    before = error(module, exact, inputs)
+    with torch.no_grad():
+        images = exact(*inputs)
+    optimizer = torch.optim.Adam(module.parameters(), lr=2e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 80)
+    for _ in range(80):
+        loss = (module(*inputs) - images).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    assert error(module, exact, inputs) < 0.9 * before
+    report = audit(module, tuple(value[:4] for value in inputs), reference=exact)
+    assert report.failure(3, 8) is None
+    assert report.coverage(3, 8) == 1
+
+
+@pytest.mark.parametrize("weights", ["lsq", "dorefa", "ewgs"])
+def test_distillation_brings_the_images_closer(weights: str) -> None:
+    exact = generator()
+    inputs = exact.sample_inputs(32, 0)
+    model = copy.deepcopy(exact)
+    insert_quantizers(model, [inputs], Bits(3, 8), Scheme(weights=weights))  # type: ignore[arg-type]
+    before = error(model, exact, inputs)
+    distill(model, exact, [inputs], 3, seed=0)
+    assert error(model, exact, inputs) < 0.9 * before
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("method", ["adaround", "brecq", "qdrop"])
+def test_reconstruction_beats_its_starting_point(method: str) -> None:
+    module, exact, inputs = quantize(method, "W3A8")
+    nearest, _, _ = quantize("ptq-mse", "W3A8")
+    assert error(module, exact, inputs) < error(nearest, exact, inputs)
+
+
+@pytest.mark.parametrize("method", ["qdrop", "lsq"])
+def test_only_the_seed_matters(method: str) -> None:
+    states = []
+    for seed, noise in ((0, 1), (0, 2), (1, 1)):
+        torch.manual_seed(noise)
+        states.append(quantize(method, seed=seed)[0].state_dict())
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+    assert any(not torch.equal(value, states[2][key]) for key, value in states[0].items())
+
+
+def test_dynamic_ranges_are_labelled_by_the_audit() -> None:
+    for method, dynamic in (("ptq-dynamic", True), ("ptq-minmax", False)):
+        module, exact, inputs = quantize(method, "W8A8")
+        report = audit(module, inputs, reference=exact)
+        assert report.failure(8, 8) is None
+        granularities = {op.activation_granularity for op in report.sites}
+        assert ("sample" in granularities) == dynamic
+        assert all(op.static for op in report.sites) != dynamic
+
+
+@pytest.mark.parametrize("method", Ganq.methods)
+def test_the_scale_groups_are_those_that_are_claimed(method: str) -> None:
+    module, _, _ = quantize(method)
+    for layer in weighted(module).values():
+        quantizer = weight_chain(layer)[0]
+        groups = next(iter([*quantizer.parameters(), *quantizer.buffers()])).numel()
+        outputs = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+        assert groups == (1 if method.endswith("per-tensor") else outputs)
+
+
+def test_demodulation_sees_the_quantized_weights() -> None:
+    module, _, _ = quantize("ptq-minmax", "W2A8")
+    convolutions = [part.conv for part in module.modules() if isinstance(part, ModulatedConv)]
+    assert convolutions
+    for conv in convolutions:
+        channels = conv.weight.transpose(0, 1) if isinstance(conv, nn.ConvTranspose2d) else conv.weight
+        assert all(len(channel.unique()) <= 4 for channel in channels)
+
+
+def test_a_state_loads_into_a_fresh_module() -> None:
+    module, exact, inputs = quantize("lsq", seed=0)
+    other, _, _ = quantize("lsq", seed=1)
+    assert error(other, module, inputs) > 0
+    other.load_state_dict(module.state_dict())
+    assert error(other, module, inputs) == 0
+    assert error(other, exact, inputs) > 0
+
+
+def test_signs_of_steps_do_not_matter() -> None:
+    module, _, inputs = quantize("lsq")
+    with torch.no_grad():
+        before: Tensor = module(*inputs)
+        for part in module.modules():
+            if isinstance(part, LSQ):
+                part.step.neg_()
+        assert torch.equal(module(*inputs), before)
+
+
+def test_a_layer_that_never_runs_is_named() -> None:
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.idle = nn.Linear(2, 2), nn.Linear(2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            result: Tensor = self.used(x)
+            return result
+
+    with pytest.raises(ValueError, match="idle did not run"):
+        insert_quantizers(Idle(), [(torch.randn(3, 2),)], Bits(4, 8), Scheme())
+
+
+def test_both_operands_of_attention_have_quantizers() -> None:
+    from ganqbench.zoo.sagan import SAGAN
+
+    model = SAGAN((16, 16), z_dim=8, classes=3, attention=(1,)).eval()
+    insert_quantizers(model, [model.sample_inputs(4, 0)], Bits(8, 8), Scheme())
+    counts = {name: len(operands(product)) for name, product in products(model).items()}
+    assert {name for name, count in counts.items() if count == 2} == {"blocks.1.0.scores", "blocks.1.0.mix"}
