@@ -35,7 +35,7 @@ EDGES2EMOJI = CycleGANEmoji(
     "cyclegan-edges2emoji",
     "CycleGAN, edge drawings to emoji at 64 px",
     "emoji",
-    "36001f1fb8fee06adc8aec4d6d8e4b5d36df32e1e4bb216798500607b88319c5",
+    "39b65fbfc9a6ff8b5796fb096a29a073606381b678cd02e82571a9de2cdce249",
     "drawing",
     ranked=True,
 )
@@ -43,7 +43,7 @@ EMOJI2EDGES = CycleGANEmoji(
     "cyclegan-emoji2edges",
     "CycleGAN, emoji to edge drawings at 64 px",
     None,
-    "544ddf1e51e4340ca7de98a21d5f9afa59f426316bf7456182204684f20b9150",
+    "6d4f9ebcea67f9fd6915ecbd1cef9d7abc6cc8ccc9e2231fbd48846cb79d4f29",
     "picture",
     ranked=False,
 )

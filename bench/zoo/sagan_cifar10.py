@@ -30,5 +30,5 @@ ENTRY = SaganCifar10(
     "SAGAN, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "3141b56a616140436d8b0be300e73cbd6a6433ba44a8d7613398f106730fe5fe",
+    "51801df84395a8890017a2b88ed3e590f787d61ab1c6156edd2bfc708eea3bdb",
 )

@@ -30,5 +30,5 @@ ENTRY = StyleGAN2Cifar10(
     "StyleGAN2, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "00c67c0286562f3238651289f5497d08fba27f4d37902e13494359e8602cb076",
+    "c9eddb576318a05b3fa40dce5676579daf9372329f4abb99d753c44cab75aa87",
 )
