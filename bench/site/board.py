@@ -2,73 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-import pandas as pd
-
-from ganqbench.site import names, tables
-from ganqbench.site.columns import BY_KEY, COST, METRICS, Column, Values
-from ganqbench.site.load import Run
-
-
-@dataclass(frozen=True)
-class Row:
-    """Adapter x method x recipe x bits over its seeds."""
-
-    adapter: str
-    method: str
-    recipe: str | None
-    bits: str
-    status: str
-    reason: str
-    seeds: int
-    seeds_ok: int
-    values: Values
-    runs: tuple[Run, ...]
-    """By seed; those with a result first."""
-
-    @property
-    def id(self) -> str:
-        """The row's anchor on its page."""
-        recipe = f"+{self.recipe}" if self.recipe else ""
-        return f"{self.adapter}.{self.method}{recipe}.{self.bits}"
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether this is FP32."""
-        return self.adapter == "fp32"
-
-    @property
-    def backend(self) -> names.Backend:
-        """Label and mark of the adapter."""
-        return names.backend(self.adapter)
-
-    @property
-    def title(self) -> str:
-        """What the method is called."""
-        if self.is_baseline:
-            return "FP32 baseline"
-        return names.method_title(self.adapter, self.method, self.recipe)
-
-    @property
-    def reference(self) -> str | None:
-        """Where the method comes from, in a line."""
-        return names.method_reference(self.adapter, self.method)
-
-    @property
-    def kind(self) -> str:
-        """PTQ, Reconstruction, QAT or nothing."""
-        return names.method_kind(self.adapter, self.method, self.recipe)
-
-    @property
-    def name(self) -> str:
-        """The row in words."""
-        return self.title if self.is_baseline else f"{self.title}, {self.backend.label}"
-
-    def get(self, key: str) -> float | None:
-        """The row's value of a column of the rows table."""
-        return self.values.get(key)
+from ganqbench.site import names
+from ganqbench.site.columns import BY_KEY, COST, METRICS, Column
+from ganqbench.site.identity import Mixed
+from ganqbench.site.judge import NO_RANK
+from ganqbench.site.row import Row
 
 
 @dataclass(frozen=True)
@@ -81,6 +23,8 @@ class Board:
     lead: Column
     """What it is sorted by."""
     rows: tuple[Row, ...]
+    dropped: tuple[Mixed, ...] = ()
+    """Metrics that are left out, since the runs measured different things by their name."""
 
     @property
     def folder(self) -> str:
@@ -102,12 +46,12 @@ class Board:
         """The GAN's heading."""
         return names.gan(self.gan)
 
-    @property
+    @cached_property
     def baseline(self) -> Row | None:
         """FP32's row, if it gave a result."""
         return next((row for row in self.rows if row.is_baseline and row.status == "ok"), None)
 
-    @property
+    @cached_property
     def results(self) -> tuple[Row, ...]:
         """The quantized rows that have a result, best first."""
         return tuple(
@@ -116,19 +60,48 @@ class Board:
             if not row.is_baseline and row.status == "ok" and row.get(self.lead.key) is not None
         )
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns that some row fills, the lead first."""
         filled = {key for row in self.rows for key, value in row.values.items() if value is not None}
-        present = [column for column in (*METRICS, *COST) if column.key in filled]
-        if self.lead not in present:
-            return tuple(present)
-        return (self.lead, *(column for column in present if column != self.lead))
+        first = [self.lead] if self.lead.key in filled else []
+        others = [column for column in (*METRICS, *COST) if column.key in filled - {self.lead.key}]
+        return (*first, *(column.fitted(row.values for row in self.rows) for column in others))
 
     @property
-    def has_worst(self) -> bool:
-        """Whether the lead metric has a worst image, and so a column for it."""
-        return any(row.get(f"{self.lead.key}_worst") is not None for row in self.rows)
+    def extras(self) -> int:
+        """How many columns wait behind "all columns"."""
+        return sum(column.extra for column in self.columns)
+
+    def has_worst(self, column: Column) -> bool:
+        """Whether a column for the worst image goes beside this one."""
+        return column.key == "psnr" and any(row.get("psnr_worst") is not None for row in self.rows)
+
+    @property
+    def yardstick(self) -> Column:
+        """What rows are told apart by: the paired difference to FP32 where there is one."""
+        paired = BY_KEY["fid_delta"]
+        if self.lead.key == "fid" and any(row.get(paired.key) is not None for row in self.results):
+            return paired
+        return self.lead
+
+    @cached_property
+    def no_rank(self) -> str:
+        """Why the order of this board is no ranking; empty if nothing speaks against it."""
+        notes = [row.note(key) for row in self.rows for key in (self.lead.key, self.yardstick.key)]
+        return next((note for note in notes if NO_RANK in note), "")
+
+    @property
+    def first_word(self) -> str:
+        """What the first row of a bit-width may be called: the best, or only the one in front."""
+        if not self.no_rank:
+            return "Best"
+        return f"{'Lowest' if self.lead.better == 'less' else 'Highest'} {self.lead.title} at"
+
+    @property
+    def verdicts(self) -> bool:
+        """Whether any row has a verdict."""
+        return any(row.judged for row in self.rows)
 
     def best(self) -> dict[str, Row]:
         """Bit-width -> its best row, from the widest to the narrowest."""
@@ -137,25 +110,42 @@ class Board:
             found.setdefault(row.bits, row)
         return {bits: found[bits] for bits in sorted(found, key=bits_order)}
 
+    def surely_better(self, one: Row, other: Row) -> bool:
+        """Whether the intervals of two rows keep apart, the first row on the better side.
+
+        Then the interval of their difference would not hold 0 either, whatever their correlation:
+        the standard error of a difference is at most the sum of both.
+        """
+        first, second = one.span(self.yardstick.key), other.span(self.yardstick.key)
+        if first is None or second is None:
+            return False
+        return first[1] < second[0] if self.yardstick.better == "less" else first[0] > second[1]
+
+    def tied(self, row: Row, among: Sequence[Row]) -> tuple[Row, ...]:
+        """The rows that nothing sets apart from this one: their intervals overlap, or they have none."""
+        return tuple(
+            other
+            for other in among
+            if other is not row and not self.surely_better(row, other) and not self.surely_better(other, row)
+        )
+
+    @cached_property
+    def ranks(self) -> dict[str, tuple[int, int]]:
+        """Row -> the first and the last place that its interval allows; empty where no rank is due."""
+        rows = [row for row in self.results if row.span(self.yardstick.key) is not None]
+        if self.no_rank or len(rows) < 2:
+            return {}
+        return {
+            row.id: (
+                1 + sum(self.surely_better(other, row) for other in rows),
+                len(rows) - sum(self.surely_better(row, other) for other in rows),
+            )
+            for row in rows
+        }
+
     def without_result(self) -> tuple[Row, ...]:
         """Rows that failed or were skipped."""
         return tuple(row for row in self.rows if row.status != "ok")
-
-
-def boards(runs: Sequence[Run]) -> tuple[Board, ...]:
-    """Every board that the records make, GANs by name and the larger suites first."""
-    if not runs:
-        return ()
-    table = tables.rows_table(tables.runs_table(runs))
-    by_row: dict[tuple[object, ...], list[Run]] = {}
-    for run in runs:
-        by_row.setdefault(_key(run), []).append(run)
-    made = []
-    for (suite, version, gan), part in table.groupby(["suite", "suite_version", "gan"], sort=True):
-        lead, ascending = tables.lead_metric(part)
-        rows = _rows(tables.ordered(part, lead, ascending), by_row)
-        made.append(Board(str(suite), int(str(version)), str(gan), BY_KEY[lead], rows))
-    return tuple(sorted(made, key=lambda board: (board.gan, names.suite_rank(board.suite), -board.version)))
 
 
 def bits_order(bits: str) -> tuple[int, int]:
@@ -164,39 +154,3 @@ def bits_order(bits: str) -> tuple[int, int]:
         return -32, -32
     weights, activations = bits[1:].split("A")
     return -int(weights), -int(activations)
-
-
-def _key(run: Run) -> tuple[object, ...]:
-    cell = run.cell.model_dump(mode="json")
-    return tuple(cell[key] or "" if key == "recipe" else cell[key] for key in tables.KEYS)
-
-
-def _rows(table: pd.DataFrame, by_row: dict[tuple[object, ...], list[Run]]) -> tuple[Row, ...]:
-    numeric = [name for name in table.columns if table[name].dtype.kind in "fi" and name not in tables.KEYS]
-    rows = []
-    for line in table.to_dict("records"):
-        runs = by_row[tuple(line[key] for key in tables.KEYS)]
-        rows.append(
-            Row(
-                adapter=line["adapter"],
-                method=line["method"],
-                recipe=line["recipe"] or None,
-                bits=line["bits"],
-                status=line["status"],
-                reason=line["reason"],
-                seeds=len(runs),
-                seeds_ok=int(line["seeds_ok"]),
-                values={str(name): _value(line[name]) for name in numeric},
-                runs=_by_seed(runs),
-            )
-        )
-    return tuple(rows)
-
-
-def _by_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
-    order = {status: place for place, status in enumerate(tables.STATUSES)}
-    return tuple(sorted(runs, key=lambda run: (order[run.record.status], run.cell.seed)))
-
-
-def _value(value: float) -> float | None:
-    return None if pd.isna(value) else float(value)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ganqbench.errors import UserError
 from ganqbench.site import export, tables
-from ganqbench.site.board import Board, boards
+from ganqbench.site.assemble import boards
+from ganqbench.site.board import Board
 from ganqbench.site.load import Fault, Loaded, load
 from ganqbench.site.pages import image_path, json_path, pages
 from ganqbench.site.render import assets, environment, render

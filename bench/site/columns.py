@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from statistics import median
 
 from ganqbench.site import format as fmt
 
 Values = Mapping[str, float | None]
+_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -22,19 +25,49 @@ class Column:
     hint: str
     unit: str = ""
     short: str = ""
+    extra: bool = False
+    """Whether it waits behind "all columns" where there is a script to fetch it."""
+    paired: bool = False
+    """Whether it is a difference to FP32, whose cells show their intervals and as many digits."""
 
     @property
     def address(self) -> str:
         """What the column is called in a page's address."""
         return self.short or self.key
 
+    def cell(self, values: Values) -> str:
+        """The value as the table shows it."""
+        value, half = values.get(self.key), half_width(self.key, values)
+        if self.paired and half:
+            return fmt.signed(value, _digits(half))
+        return self.text(value)
+
+    def interval(self, values: Values) -> str:
+        """The half width that goes beside a value: `±0.31`; empty without an interval."""
+        half = half_width(self.key, values)
+        if half is None:
+            return ""
+        text = fmt.number(half, _digits(half)) if self.paired and half else self.text(half)
+        return "\u00b1" + text.lstrip("+")
+
+    def fitted(self, rows: Iterable[Values]) -> Column:
+        """This column with the digits that its intervals deserve; as it is where they ask for none."""
+        if self.key not in FITTED:
+            return self
+        halves = [half for values in rows if (half := half_width(self.key, values))]
+        digits = _digits(median(halves)) if halves else 0
+        return replace(self, text=_fixed(max(digits, FITTED[self.key])))
+
 
 def _fixed(digits: int) -> Callable[[float | None], str]:
     return lambda value: fmt.number(value, digits)
 
 
-def _signed(digits: int) -> Callable[[float | None], str]:
-    return lambda value: fmt.signed(value, digits)
+def _signed(figures: int) -> Callable[[float | None], str]:
+    def text(value: float | None) -> str:
+        return ("+" if value is not None and value > 0 else "") + fmt.significant(value, figures)
+
+    return text
 
 
 def _scaled(factor: float, figures: int = 3) -> Callable[[float | None], str]:
@@ -43,18 +76,29 @@ def _scaled(factor: float, figures: int = 3) -> Callable[[float | None], str]:
 
 METRICS: tuple[Column, ...] = (
     Column("fid", "FID", "less", _fixed(2), "Distance of the image distribution to the real one"),
-    Column("fid_delta", "\u0394 FP32", "less", _signed(2), "FID minus FP32's, from the same inputs"),
+    Column("fid_delta", "\u0394 FP32", "less", _signed(2), "FID minus FP32's, same inputs", paired=True),
+    Column("perceptual", "Perceptual", "less", _scaled(1, 2), "Mean distance to FP32's image, in features"),
     Column("psnr", "PSNR", "more", _fixed(2), "Mean over the images of the PSNR to FP32's image", "dB"),
-    Column("perceptual", "Perceptual", "less", _fixed(3), "Mean perceptual distance to FP32's image"),
-    Column("qfid", "qFID", "less", _fixed(2), "FID between quantized and FP32 images"),
-    Column("kid", "KID", "less", _fixed(4), "Kernel distance to the real images"),
-    Column("precision", "Precision", "more", _fixed(3), "Share of images that look real"),
-    Column("recall", "Recall", "more", _fixed(3), "Share of real images that are covered"),
-    Column("density", "Density", "more", _fixed(3), "How densely real images surround the generated ones"),
-    Column("coverage", "Coverage", "more", _fixed(3), "Share of real images with a generated neighbour"),
-    Column("ssim", "SSIM", "more", _fixed(4), "Mean structural similarity to FP32's image"),
-    Column("mae", "MAE", "less", _fixed(2), "Mean absolute difference to FP32's image, of 255"),
+    Column("qfid", "qFID", "less", _scaled(1, 2), "FID between quantized and FP32 images", extra=True),
+    Column("kid", "KID", "less", _fixed(4), "Kernel distance to the real images", extra=True),
+    Column(
+        "kid_delta",
+        "\u0394 KID",
+        "less",
+        _signed(2),
+        "KID minus FP32's, same inputs",
+        extra=True,
+        paired=True,
+    ),
+    Column("precision", "Precision", "more", _fixed(3), "Share of images that look real", extra=True),
+    Column("recall", "Recall", "more", _fixed(3), "Share of real images that are covered", extra=True),
+    Column("density", "Density", "more", _fixed(3), "How densely real images lie around", extra=True),
+    Column("coverage", "Coverage", "more", _fixed(3), "Real images with a neighbour", extra=True),
+    Column("ssim", "SSIM", "more", _fixed(4), "Mean structural similarity to FP32's image", extra=True),
+    Column("mae", "MAE", "less", _fixed(2), "Mean absolute difference to FP32's image, of 255", extra=True),
 )
+FITTED: Mapping[str, int] = {"fid": 2, "kid": 4}
+"""Columns whose digits follow their intervals, and the least number of digits."""
 COST: tuple[Column, ...] = (
     Column(
         "coverage_of_macs",
@@ -65,7 +109,7 @@ COST: tuple[Column, ...] = (
         short="audited",
     ),
     Column("bytes", "Size", "less", _scaled(1e6), "Packed weights, scales and zero points", "MB", "size"),
-    Column("bops", "BOPs", "less", _scaled(1e12), "MACs times weight bits times activation bits", "T"),
+    Column("bops", "BOPs", "less", _scaled(1e9), "MACs times weight bits times activation bits", "G"),
     Column(
         "calibration_s",
         "Calib.",
@@ -79,10 +123,12 @@ COST: tuple[Column, ...] = (
 BY_KEY: Mapping[str, Column] = {column.key: column for column in (*METRICS, *COST)}
 
 
-def interval(key: str, values: Values) -> str:
-    """The half width that goes beside a value: `±0.31`; empty without an interval."""
+def half_width(key: str, values: Values) -> float | None:
+    """Half of the interval, the longer half where it is lopsided; None without an interval."""
     value, low, high = values.get(key), values.get(f"{key}_low"), values.get(f"{key}_high")
-    if value is None or low is None or high is None:
-        return ""
-    text = BY_KEY[key].text(max(value - low, high - value))
-    return "\u00b1" + text.lstrip("+")
+    return None if value is None or low is None or high is None else max(value - low, high - value)
+
+
+def _digits(half: float) -> int:
+    """Decimal places that show a half width with two figures."""
+    return min(max(1 - math.floor(math.log10(half)), 0), _MOST_DIGITS)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from ganqbench.records.bounds import BOUNDS
 from ganqbench.records.schema import Record
+from ganqbench.site.tables import TEXTS
 
 # A spreadsheet runs a cell that begins with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_TEXTS = ("reason",)
+_TEXTS = ("reason", *(f"{name}_{part}" for name in BOUNDS for part in TEXTS))
 
 
 def csv(table: pd.DataFrame) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ganqbench.metrics.judgement import MARGIN
 from ganqbench.site import format as fmt
-from ganqbench.site.board import Board, Row
+from ganqbench.site.board import Board
 from ganqbench.site.names import backend
+from ganqbench.site.row import Row
 
 NEAR_PSNR = 1.0
 """How many dB below the best a method may lie and still be offered as the quick one."""
-NEAR_FID = 1.02
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ def findings(board: Board) -> tuple[Sentence, ...]:
     """What a board says, most important first."""
     return (
         *_best(board),
+        *_cheapest(board),
         *_price_of_bits(board),
         *_quick(board),
         *_backends(board),
+        *_no_rank(board),
         *_without_result(board),
     )
 
@@ -44,45 +47,73 @@ def value_text(board: Board, row: Row) -> str:
     return f"{board.lead.text(row.get(board.lead.key))}{unit}"
 
 
-def interval_text(board: Board, row: Row) -> str:
-    """A row's interval: `41.01 to 41.63`; empty if it has none."""
-    low, high = row.get(f"{board.lead.key}_low"), row.get(f"{board.lead.key}_high")
-    return "" if low is None or high is None else f"{board.lead.text(low)} to {board.lead.text(high)}"
-
-
-def _link(board: Board, row: Row) -> Part:
-    return Part(row.name, f"{board.path}#{row.id}")
+def _link(board: Board, row: Row, text: str = "") -> Part:
+    return Part(text or row.name, f"{board.path}#{row.id}")
 
 
 def _best(board: Board) -> Iterator[Sentence]:
     for bits, row in board.best().items():
-        interval = interval_text(board, row)
-        worst = row.get(f"{board.lead.key}_worst")
-        details = f" (95{fmt.SPACE}% interval {interval})" if interval else ""
-        if worst is not None:
-            details += f", worst image {board.lead.text(worst)}{fmt.SPACE}{board.lead.unit}"
-        ties = _inside(board, row)
-        if ties:
-            details += f"; {fmt.plural(ties, 'other row')} inside that interval"
+        ties = board.tied(row, [other for other in board.results if other.bits == bits])
         yield (
-            Part("Best at "),
+            Part(f"{board.first_word} " if board.no_rank else "Best at "),
             Part(bits, strong=True),
             Part(": "),
             _link(board, row),
             Part(f", with a {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
-            Part(f"{details}."),
+            Part(f"{_details(board, row)}{_tie_text(board, row, len(ties))}."),
         )
 
 
-def _inside(board: Board, best: Row) -> int:
-    """How many other rows of the same bits have their value inside the best one's interval."""
-    key = board.lead.key
-    low, high = best.get(f"{key}_low"), best.get(f"{key}_high")
-    if low is None or high is None:
-        return 0
-    others = [row.get(key) for row in board.results if row.bits == best.bits and row is not best]
-    return sum(value is not None and low <= value <= high for value in others)
+def _details(board: Board, row: Row) -> str:
+    """Interval, difference to FP32 with its verdict, worst image."""
+    span = row.span(board.lead.key)
+    text = ""
+    if span:
+        text += f" (95{fmt.SPACE}% interval {board.lead.text(span[0])} to {board.lead.text(span[1])})"
+    step = board.yardstick
+    if step is not board.lead and row.get(step.key) is not None:
+        text += f", {step.cell(row.values)} {step.interval(row.values)} against FP32".replace("  ", " ")
+        text += f": {row.judged.verdict.value}" if row.judged else ""
+    worst = row.get(f"{board.lead.key}_worst")
+    if worst is not None:
+        text += f", worst image {board.lead.text(worst)}{fmt.SPACE}{board.lead.unit}"
+    return text
+
+
+def _tie_text(board: Board, row: Row, ties: int) -> str:
+    if not ties:
+        return ""
+    if row.span(board.yardstick.key) is None:
+        return "; without intervals it is not set apart from the others"
+    return f"; a tie with {fmt.plural(ties, 'other row')}, whose intervals overlap"
+
+
+def _cheapest(board: Board) -> Iterator[Sentence]:
+    """The smallest model that is shown to be no worse than FP32; nothing where nobody was judged."""
+    if not board.verdicts:
+        return
+    margin = f"{MARGIN * 100:.0f}{fmt.SPACE}%"
+    rows = [row for row in board.results if row.judged and row.judged.holds and row.get("bytes") is not None]
+    if not rows:
+        yield (Part(f"No row is shown to be no worse than FP32 within {margin} of its {board.lead.title}."),)
+        return
+    least = min(row.get("bytes") or 0 for row in rows)
+    # Sizes differ by a few scales between methods of the same bits: within 1 % they are the same.
+    small = [row for row in rows if (row.get("bytes") or 0) <= 1.01 * least]
+    shown = sorted(small, key=lambda row: (row.get("calibration_s") or 0, row.id))
+    parts = [
+        Part("Smallest model "),
+        Part(f"no worse than FP32 within {margin}", strong=True),
+        Part(f": {fmt.size(least)} at "),
+        Part(shown[0].bits, strong=True),
+        Part(", by "),
+    ]
+    for place, row in enumerate(shown[:3]):
+        spent = f" ({fmt.seconds(row.get('calibration_s'))})" if row.get("calibration_s") is not None else ""
+        parts += [Part(", " if place else ""), _link(board, row), Part(spent)]
+    more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+    yield (*parts, Part(f"{more}; of {fmt.plural(len(board.results), 'row')}, {len(rows)} hold."))
 
 
 def _price_of_bits(board: Board) -> Iterator[Sentence]:
@@ -95,12 +126,13 @@ def _price_of_bits(board: Board) -> Iterator[Sentence]:
         if loss <= 0:
             continue
         unit = f"{fmt.SPACE}{board.lead.unit}" if board.lead.unit else f" {board.lead.title}"
+        apart = "" if board.surely_better(wide, narrow) else " (intervals overlap)"
         yield (
             Part("From "),
-            Part(wide.bits, f"{board.path}#{wide.id}"),
+            _link(board, wide, wide.bits),
             Part(" to "),
-            Part(narrow.bits, f"{board.path}#{narrow.id}"),
-            Part(f" the best method loses {board.lead.text(loss)}{unit}; the packed model goes from "),
+            _link(board, narrow, narrow.bits),
+            Part(f" the best method loses {board.lead.text(loss)}{unit}{apart}; the packed model goes from "),
             Part(f"{fmt.size(wide.get('bytes'))} to {fmt.size(narrow.get('bytes'))}", strong=True),
             Part("."),
         )
@@ -116,23 +148,27 @@ def _quick(board: Board) -> Iterator[Sentence]:
         spent, saved = best.get("calibration_s") or 0, quick.get("calibration_s") or 0
         if saved > spent / 2:
             continue
+        overlap = "" if board.surely_better(best, quick) else " (intervals overlap)"
         yield (
             Part(f"In a hurry at {bits}: "),
             _link(board, quick),
-            Part(f", with {value_text(board, quick)} after {fmt.seconds(saved)} of calibration; "),
+            Part(f", with {value_text(board, quick)}{overlap} after {fmt.seconds(saved)} of calibration; "),
             Part(f"the best takes {fmt.seconds(spent)}."),
         )
 
 
 def _near(board: Board, row: Row, best: Row) -> bool:
+    """Not set apart from the best; by PSNR also what lies close to it."""
     value, aim = row.get(board.lead.key), best.get(board.lead.key)
     if value is None or aim is None:
         return False
-    return value <= aim * NEAR_FID if board.lead.better == "less" else value >= aim - NEAR_PSNR
+    if row.span(board.yardstick.key) and not board.surely_better(best, row):
+        return True
+    return board.lead.key == "psnr" and value >= aim - NEAR_PSNR
 
 
 def _backends(board: Board) -> Iterator[Sentence]:
-    for bits in board.best():
+    for bits, best in board.best().items():
         first: dict[str, Row] = {}
         for row in board.results:
             if row.bits == bits:
@@ -141,10 +177,21 @@ def _backends(board: Board) -> Iterator[Sentence]:
             continue
         parts = [Part(f"Best of each backend at {bits}: ")]
         for place, (adapter, row) in enumerate(first.items()):
-            comma = ", " if place else ""
-            parts.append(Part(f"{comma}{backend(adapter).label} "))
-            parts.append(Part(value_text(board, row), f"{board.path}#{row.id}"))
-        yield (*parts, Part("."))
+            parts.append(Part(f"{', ' if place else ''}{backend(adapter).label} "))
+            parts.append(_link(board, row, value_text(board, row)))
+        rest = [row for row in first.values() if row is not best]
+        tied = board.tied(best, rest)
+        apart = "" if not tied else f"; {_several(len(tied), len(rest))} overlap with the first's"
+        yield (*parts, Part(f"{apart}."))
+
+
+def _several(tied: int, rest: int) -> str:
+    return "all intervals" if tied == rest else f"the intervals of {tied} of the others"
+
+
+def _no_rank(board: Board) -> Iterator[Sentence]:
+    if board.no_rank:
+        yield (Part(f"The order by {board.lead.title} is no ranking here: {board.no_rank}."),)
 
 
 def _without_result(board: Board) -> Iterator[Sentence]:

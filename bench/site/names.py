@@ -33,7 +33,9 @@ BACKENDS: Mapping[str, Backend] = {
     "brevitas": Backend("Brevitas", "brevitas", "circle"),
     "pytorch_quantization": Backend("pytorch-quantization", "pytorch-quantization", "square"),
     "torch_ao": Backend("torch.ao FX", "torch-ao", "triangle"),
-    "torchao_pt2e": Backend("torchao PT2E", "pt2e", "diamond"),
+    "torchao": Backend("torchao PT2E", "pt2e", "diamond"),
+    "ganq": Backend("ganq (ours)", "ganq", "star"),
+    "modelopt": Backend("ModelOpt", "modelopt", "hexagon"),
     "onnxruntime": Backend("ONNX Runtime", "onnxruntime", "plus"),
 }
 GANS: Mapping[str, Gan] = {
@@ -41,7 +43,7 @@ GANS: Mapping[str, Gan] = {
     "cyclegan-edges2emoji": Gan("CycleGAN edges2emoji", "edges2emoji", "Drawing to emoji"),
     "cyclegan-emoji2edges": Gan("CycleGAN emoji2edges", "emoji2edges", "Emoji to drawing"),
     "sagan-cifar10": Gan("SAGAN CIFAR-10", "SAGAN", "Class-conditional images, CIFAR-10"),
-    "stylegan2-cifar10": Gan("StyleGAN2 CIFAR-10", "StyleGAN2", "Unconditional images, CIFAR-10"),
+    "stylegan2-cifar10": Gan("StyleGAN2 CIFAR-10", "StyleGAN2", "Class-conditional images, CIFAR-10"),
     "stylegan2-ada-cifar10": Gan("StyleGAN2-ADA", "StyleGAN2-ADA", "Class-conditional images, CIFAR-10"),
     "stylegan2-ffhq256": Gan("StyleGAN2", "FFHQ 256", "Unconditional faces, FFHQ"),
     "stylegan2-ffhq1024": Gan("StyleGAN2", "FFHQ 1024", "Unconditional faces, FFHQ"),

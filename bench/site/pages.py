@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from ganqbench.metrics.judgement import MARGIN
 from ganqbench.records.schema import MIN_COVERAGE
+from ganqbench.site import format as fmt
 from ganqbench.site import names, suites
-from ganqbench.site.board import Board, Row, bits_order
+from ganqbench.site.board import Board, bits_order
+from ganqbench.site.columns import METRICS
 from ganqbench.site.findings import findings
+from ganqbench.site.identity import space
 from ganqbench.site.load import Loaded, Run
+from ganqbench.site.pareto import front
+from ganqbench.site.row import Row
 from ganqbench.site.whisker import Scale
 
 
@@ -87,12 +94,9 @@ def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
 def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
     key = board.lead.key
     numbers = [row.get(name) for row in board.rows for name in (key, f"{key}_low", f"{key}_high")]
-    backends: dict[str, int] = {}
-    bits: dict[str, int] = {}
-    for row in board.rows:
-        if not row.is_baseline:
-            backends[row.adapter] = backends.get(row.adapter, 0) + 1
-            bits[row.bits] = bits.get(row.bits, 0) + 1
+    tried = [row for row in board.rows if not row.is_baseline]
+    backends, bits = Counter(row.adapter for row in tried), Counter(row.bits for row in tried)
+    kinds = Counter(row.kind for row in tried if row.kind)
     records = [run.record for row in board.rows for run in row.runs]
     return {
         "siblings": tuple(other for other in siblings if other is not board),
@@ -100,6 +104,12 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
         "scale": Scale.over(numbers, log=key == "fid"),
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
         "bits": [(width, bits[width]) for width in sorted(bits, key=bits_order)],
+        "kinds": sorted(kinds.items()),
+        "pareto": {row.id for row in front(board, "bytes")},
+        "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}% of its {board.lead.title}",
+        "titles": {column.key: column.title for column in METRICS},
+        "identities": _identities(board),
+        "width": len(board.columns) + 3 + bool(board.ranks) + any(map(board.has_worst, board.columns)),
         "images": max((int(row.get("images") or 0) for row in board.rows), default=0),
         "commits": sorted({f"{r.provenance.commit}"[:7] for r in records if r.provenance.commit}),
         "dirty": any(r.provenance.dirty for r in records),
@@ -108,6 +118,12 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
         "comparison": _comparison(board),
         "run_path": run_path,
     }
+
+
+def _identities(board: Board) -> list[str]:
+    """What the distances of a board are distances of: network, resizer, images, reference."""
+    texts = [text for row in board.rows for name, text in row.texts.items() if name.endswith("_identity")]
+    return sorted({space(text).strip("[]") for text in texts})
 
 
 def _comparison(board: Board) -> dict[str, Any] | None:

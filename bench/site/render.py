@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ganqbench.errors import UserError
-from ganqbench.site import columns, findings, whisker
+from ganqbench.site import findings, whisker
 from ganqbench.site import format as fmt
 
 
@@ -50,7 +50,6 @@ def environment(folder: Path) -> Environment:
     made.globals |= {
         "fmt": fmt,
         "whisker": whisker,
-        "interval": columns.interval,
         "value_text": findings.value_text,
     }
     return made

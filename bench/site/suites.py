@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ganqbench.errors import UserError
 from ganqbench.protocol import Protocol
+from ganqbench.site.load import Run
 from ganqbench.suite import load_suite
 
 
@@ -29,3 +31,17 @@ def described(name: str, gan: str, digests: set[str]) -> Described | None:
     if gan not in suite.protocol or digests != {suite.digest(gan)}:
         return None
     return Described(suite.title, suite.protocol[gan])
+
+
+def images(name: str, gan: str, runs: Iterable[Run]) -> int | None:
+    """How many images a suite takes of a GAN; None if its records disagree.
+
+    An earlier version, or somebody's own suite, is known only by what its records say: all must say
+    the same.
+    """
+    origins = [run.record.provenance for run in runs]
+    known = described(name, gan, {origin.suite for origin in origins})
+    if known:
+        return known.protocol.final
+    told = {origin.protocol.get("final") for origin in origins}
+    return told.pop() if len(told) == 1 else None

@@ -13,15 +13,19 @@ from ganqbench.site.load import Run
 KEYS = ["suite", "suite_version", "gan", "adapter", "method", "recipe", "bits"]
 """What makes a row of the board."""
 STATUSES = ("ok", "failed", "skipped")
+PARTS = ("", "_low", "_high", "_worst", "_n")
+"""Suffixes of a metric's numbers."""
+TEXTS = ("identity", "note")
 MEASURED = ["coverage_of_macs", "macs", "bops", "bytes", "calibration_s", "peak_memory"]
 
 
 def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     """One line per run with every number the board shows; missing ones are NaN."""
-    columns = [*KEYS, "seed", "status", "reason", "images", *_metric_columns(), *MEASURED, "finished", "hash"]
+    head = [*KEYS, "seed", "status", "reason", "images"]
+    columns = [*head, *_metric_columns(), *_text_columns(), *MEASURED, "finished", "hash"]
     # A column that no run fills would be of type object, and have no mean.
-    numbers = dict.fromkeys([*_metric_columns(), *MEASURED, "images"], "float64")
-    return pd.DataFrame([_line(run) for run in runs], columns=columns).astype(numbers)
+    types = dict.fromkeys([*_metric_columns(), *MEASURED, "images"], "float64")
+    return pd.DataFrame([_line(run) for run in runs], columns=columns).astype(types).copy()
 
 
 def rows_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -29,17 +33,26 @@ def rows_table(runs: pd.DataFrame) -> pd.DataFrame:
 
     A value is the mean over the seeds, its interval reaches from the least lower to the greatest
     upper limit of any seed, and `worst` is the worst image of all. Seeds that gave no result are
-    counted, not averaged: a row is as good as its best status.
+    counted, not averaged: a row is as good as its best status. Seeds whose metric differs in
+    identity or number of images have no mean of it.
     """
     rank = runs["status"].map({status: place for place, status in enumerate(STATUSES)}).astype("int64")
     ranked = runs.assign(rank=rank)
     groups = ranked.groupby(KEYS, sort=True)
     used: pd.DataFrame = ranked[ranked["rank"] == groups["rank"].transform("min")]
     rows: pd.DataFrame = used.groupby(KEYS, sort=True).agg(**_aggregates())
-    counts = {status: (runs["status"] == status) for status in STATUSES}
-    for status, matches in counts.items():
-        rows[f"seeds_{status}"] = matches.groupby([runs[key] for key in KEYS], sort=True).sum()
-    return rows.reset_index()
+    statuses = pd.DataFrame({f"seeds_{status}": runs["status"] == status for status in STATUSES})
+    counts = statuses.groupby([runs[key] for key in KEYS], sort=True).sum()
+    kinds = used.groupby(KEYS, sort=True)[
+        [f"{name}{part}" for name in BOUNDS for part in ("_identity", "_n")]
+    ]
+    several = kinds.nunique() > 1
+    rows = pd.concat([rows, counts], axis=1).copy().reset_index()
+    for name in BOUNDS:
+        mixed = several[[f"{name}_identity", f"{name}_n"]].any(axis=1).to_numpy()
+        if mixed.any():
+            rows.loc[mixed, [f"{name}{part}" for part in PARTS]] = float("nan")
+    return rows
 
 
 def ordered(rows: pd.DataFrame, lead: str, ascending: bool) -> pd.DataFrame:
@@ -58,12 +71,17 @@ def lead_metric(rows: pd.DataFrame) -> tuple[str, bool]:
 
 
 def _metric_columns() -> list[str]:
-    return [f"{name}{part}" for name in BOUNDS for part in ("", "_low", "_high", "_worst")]
+    return [f"{name}{part}" for name in BOUNDS for part in PARTS]
+
+
+def _text_columns() -> list[str]:
+    return [f"{name}_{part}" for name in BOUNDS for part in TEXTS]
 
 
 def _line(run: Run) -> dict[str, Any]:
     record, cell = run.record, run.cell
     line: dict[str, Any] = {
+        **dict.fromkeys(_text_columns(), ""),
         **cell.model_dump(mode="json"),
         "recipe": cell.recipe or "",
         "status": record.status,
@@ -79,6 +97,9 @@ def _line(run: Run) -> dict[str, Any]:
             f"{name}_low": metric.low,
             f"{name}_high": metric.high,
             f"{name}_worst": metric.worst,
+            f"{name}_n": metric.n,
+            f"{name}_identity": metric.identity or "",
+            f"{name}_note": metric.note or "",
         }
     if record.audit is not None:
         line |= {
@@ -104,6 +125,9 @@ def _aggregates() -> dict[str, Any]:
             f"{name}_low": (f"{name}_low", "min"),
             f"{name}_high": (f"{name}_high", "max"),
             f"{name}_worst": (f"{name}_worst", "max" if name in WORST_IS_GREATEST else "min"),
+            f"{name}_n": (f"{name}_n", "max"),
+            f"{name}_identity": (f"{name}_identity", "first"),
+            f"{name}_note": (f"{name}_note", "first"),
         }
     aggregates |= {name: (name, "mean") for name in MEASURED}
     aggregates["coverage_of_macs"] = ("coverage_of_macs", "min")

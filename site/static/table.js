@@ -7,6 +7,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
   const heads = [...board.querySelectorAll("thead th")];
   const chips = [...board.querySelectorAll("[data-facet]")];
   const search = board.querySelector("[data-search]");
+  const all = board.querySelector("[data-all]");
   const reset = board.querySelector("[data-reset]");
   const status = board.querySelector("[data-count]");
   const initial = heads.find((head) => head.hasAttribute("aria-sort"));
@@ -35,26 +36,30 @@ for (const board of document.querySelectorAll("[data-board]")) {
   }
   const pressed = (facet) => chips.filter((chip) => chip.dataset.facet === facet && chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.value);
   function filter() {
-    const backends = pressed("backend"), bits = pressed("bits"), words = search.value.trim().toLowerCase();
+    const facets = Object.fromEntries(["backend", "bits", "kind", "pareto"].map((facet) => [facet, pressed(facet)]));
+    const words = search.value.trim().toLowerCase();
+    const chosen = Object.entries(facets).filter(([, values]) => values.length);
     let shown = 0, empty = 0;
     for (const row of rows) {
-      const fits = (!backends.length || backends.includes(row.dataset.backend)) && (!bits.length || bits.includes(row.dataset.bits)) &&
-        (!words || row.cells[0].textContent.toLowerCase().includes(words));
+      const fits = chosen.every(([facet, values]) => values.includes(row.dataset[facet])) && (!words || row.cells[0].textContent.toLowerCase().includes(words));
       row.hidden = !fits && !row.classList.contains("base");
       if (row.hidden) continue;
       shown += 1;
       if (row.matches(".failed, .skipped")) empty += 1;
     }
     nothing.hidden = shown > rows.filter((row) => row.classList.contains("base")).length;
-    const all = shown === rows.length ? "" : ` of ${rows.length}`;
-    status.textContent = `${shown}${all} ${shown === 1 && !all ? "row" : "rows"}${empty ? `, ${empty} without a result` : ""}`;
-    reset.hidden = !(backends.length || bits.length || words);
-    return { backends, bits, words };
+    const total = shown === rows.length ? "" : ` of ${rows.length}`;
+    status.textContent = `${shown}${total} ${shown === 1 && !total ? "row" : "rows"}${empty ? `, ${empty} without a result` : ""}`;
+    reset.hidden = !(chosen.length || words);
+    // Plots show what the table shows; their scales stay as they are.
+    const gone = new Set(rows.filter((row) => row.hidden).map((row) => row.id));
+    for (const mark of document.querySelectorAll("[data-row]")) mark.classList.toggle("gone", gone.has(mark.dataset.row));
+    return { chosen, words };
   }
-  function remember({ backends, bits, words }) {
+  function remember({ chosen, words }) {
     const address = new URLSearchParams();
-    if (backends.length) address.set("backend", backends.join(","));
-    if (bits.length) address.set("bits", bits.join(","));
+    for (const [facet, values] of chosen) address.set(facet, values.join(","));
+    if (all && board.classList.contains("all")) address.set("columns", "all");
     if (words) address.set("q", words);
     const sorted = heads.find((head) => head.hasAttribute("aria-sort"));
     const falling = sorted && sorted.getAttribute("aria-sort") === "descending";
@@ -64,6 +69,11 @@ for (const board of document.querySelectorAll("[data-board]")) {
     const text = address.toString().replaceAll("%2C", ",");
     try { history.replaceState(null, "", (text ? `?${text}` : location.pathname) + location.hash); } catch { /* not from here */ }
   }
+  function expand(open) {
+    if (!all) return;
+    board.classList.toggle("all", open);
+    all.setAttribute("aria-pressed", String(open));
+  }
   function restore() {
     const address = new URLSearchParams(location.search);
     for (const chip of chips) {
@@ -72,6 +82,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
     search.value = address.get("q") || "";
     const key = address.get("sort") || "";
     const head = heads.find((other) => other.dataset.key === key.replace(/^-/, ""));
+    expand(address.get("columns") === "all" || Boolean(head && head.classList.contains("extra")));
     if (head) sort(head, key.startsWith("-") ? "descending" : "ascending");
     filter();
   }
@@ -94,6 +105,10 @@ for (const board of document.querySelectorAll("[data-board]")) {
       remember(filter());
     });
   }
+  if (all) all.addEventListener("click", () => {
+    expand(!board.classList.contains("all"));
+    remember(filter());
+  });
   search.addEventListener("input", () => remember(filter()));
   reset.addEventListener("click", () => {
     for (const chip of chips) chip.setAttribute("aria-pressed", "false");

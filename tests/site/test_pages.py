@@ -95,6 +95,7 @@ def test_columns_that_nobody_fills_are_left_out(small: tuple[Path, Path]) -> Non
             "method",
             "backend",
             "bits",
+            "rank",
             "psnr",
             "worst",
             "ssim",

@@ -1,0 +1,82 @@
+"""A row of a board: one configuration over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ganqbench.site import names
+from ganqbench.site.columns import Values
+from ganqbench.site.judge import Judged
+from ganqbench.site.load import Run
+
+
+@dataclass(frozen=True)
+class Row:
+    """Adapter x method x recipe x bits over its seeds."""
+
+    adapter: str
+    method: str
+    recipe: str | None
+    bits: str
+    status: str
+    reason: str
+    seeds: int
+    seeds_ok: int
+    values: Values
+    texts: Mapping[str, str]
+    """Identities and notes of its metrics: `fid_identity`, `fid_note`."""
+    judged: Judged | None
+    runs: tuple[Run, ...]
+    """By seed; those with a result first."""
+
+    @property
+    def id(self) -> str:
+        """The row's anchor on its page."""
+        recipe = f"+{self.recipe}" if self.recipe else ""
+        return f"{self.adapter}.{self.method}{recipe}.{self.bits}"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is FP32."""
+        return self.adapter == "fp32"
+
+    @property
+    def backend(self) -> names.Backend:
+        """Label and mark of the adapter."""
+        return names.backend(self.adapter)
+
+    @property
+    def title(self) -> str:
+        """What the method is called."""
+        if self.is_baseline:
+            return "FP32 baseline"
+        return names.method_title(self.adapter, self.method, self.recipe)
+
+    @property
+    def reference(self) -> str | None:
+        """Where the method comes from, in a line."""
+        return names.method_reference(self.adapter, self.method)
+
+    @property
+    def kind(self) -> str:
+        """PTQ, Reconstruction, QAT or nothing."""
+        return names.method_kind(self.adapter, self.method, self.recipe)
+
+    @property
+    def name(self) -> str:
+        """The row in words."""
+        return self.title if self.is_baseline else f"{self.title}, {self.backend.label}"
+
+    def get(self, key: str) -> float | None:
+        """The row's value of a column of the rows table."""
+        return self.values.get(key)
+
+    def span(self, key: str) -> tuple[float, float] | None:
+        """The interval of a metric; None without one."""
+        low, high = self.get(f"{key}_low"), self.get(f"{key}_high")
+        return None if low is None or high is None else (low, high)
+
+    def note(self, key: str) -> str:
+        """What a reader must know of a metric."""
+        return self.texts.get(f"{key}_note", "")
