@@ -103,11 +103,14 @@ def make_plan(
     trusted: Collection[str] | None = None,
     gans: Gans = ZOO,
 ) -> Plan:
-    """Compare the cells with the records in `results`; raises UserError if one of them is not readable.
+    """Compare the cells with the records in `results`; raises UserError if one of them, or an adapter,
+    can't be read.
 
     A record is current when its key is the cell's key and, where `trusted` is given, its hash is
     among those. Failed cells are always run again.
     """
+    for name in dict.fromkeys(cell.adapter for cell in cells):
+        load_adapter(name)  # one that is broken or registered twice says so before its source is read
     codes: dict[tuple[str, str], str] = {}
     for cell in cells:
         if (cell.gan, cell.adapter) not in codes:

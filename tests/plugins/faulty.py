@@ -70,7 +70,19 @@ class Faulty(Adapter):
     requires = ("faulty",)
     methods = {  # noqa: RUF012
         name: method(name)
-        for name in ("honest", "fp32", "none", "nan", "raises", "hangs", "exits", "killed", "shape", "marked")
+        for name in (
+            "honest",
+            "fp32",
+            "none",
+            "nan",
+            "raises",
+            "hangs",
+            "exits",
+            "killed",
+            "shape",
+            "forks",
+            "marked",
+        )
     }
 
     def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
@@ -85,6 +97,10 @@ class Faulty(Adapter):
                 raise RuntimeError("the backend <b>broke</b>")
             case "hangs":
                 time.sleep(3600)
+            case "forks":
+                if os.fork() == 0:
+                    Path(os.environ["FAULTY_MARKS"]).write_text(str(os.getpid()))
+                    time.sleep(3600)
             case "exits":
                 os._exit(7)
             case "killed":
