@@ -22,7 +22,15 @@ import click
     show_default=True,
     help="Folder of the finished pages.",
 )
-def site(results: Path, out: Path) -> None:
+@click.option("--serve", is_flag=True, help="Then show it on this machine until Ctrl+C.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port for --serve; 0 takes a free one.",
+)
+def site(results: Path, out: Path, serve: bool, port: int) -> None:
     """Build the leaderboard site from the records; it works from disk, without a server."""
     from ganqbench.site import build
 
@@ -30,3 +38,12 @@ def site(results: Path, out: Path) -> None:
     click.echo(f"{report.records} records. Open {(out / 'index.html').resolve().as_uri()}")
     for fault in report.faults:
         click.echo(f"left out: {fault}", err=True)
+    if serve:
+        from ganqbench.site.serve import server
+
+        with server(out, port) as running:
+            click.echo(f"Serving http://127.0.0.1:{running.server_port}/ until Ctrl+C")
+            try:
+                running.serve_forever()
+            except KeyboardInterrupt:
+                click.echo("Stopped.")

@@ -44,7 +44,7 @@ def pages(loaded: Loaded, boards: tuple[Board, ...]) -> Iterator[Page]:
     by_gan = {gan: tuple(group) for gan, group in groupby(boards, key=lambda board: board.gan)}
     common = {"by_gan": by_gan, "runs_total": len(loaded.runs)}
     yield Page("index.html", "home.html.j2", {**common, "current": "", **_home(by_gan)})
-    yield Page("protocol.html", "protocol.html.j2", {**common, "current": "protocol", "least": MIN_COVERAGE})
+    yield Page("protocol.html", "protocol.html.j2", {**common, **_protocol()})
     yield Page(
         "data.html", "data.html.j2", {**common, "current": "data", "boards": boards, "faults": loaded.faults}
     )
@@ -82,6 +82,10 @@ def command(run: Run) -> str:
 
 def _beside(run: Run, suffix: str) -> str:
     return f"{str(run.cell.path).removesuffix('json')}{suffix}"
+
+
+def _protocol() -> dict[str, Any]:
+    return {"current": "protocol", "least": MIN_COVERAGE, "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}%"}
 
 
 def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
