@@ -132,7 +132,7 @@ def _price_of_bits(board: Board) -> Iterator[Sentence]:
             _link(board, wide, wide.bits),
             Part(" to "),
             _link(board, narrow, narrow.bits),
-            Part(f" the best method loses {board.lead.text(loss)}{unit}{apart}; the packed model goes from "),
+            Part(f" the {_first(board)} method loses {board.lead.text(loss)}{unit}{apart}; the packed model goes from "),
             Part(f"{fmt.size(wide.get('bytes'))} to {fmt.size(narrow.get('bytes'))}", strong=True),
             Part("."),
         )
@@ -153,7 +153,7 @@ def _quick(board: Board) -> Iterator[Sentence]:
             Part(f"In a hurry at {bits}: "),
             _link(board, quick),
             Part(f", with {value_text(board, quick)}{overlap} after {fmt.seconds(saved)} of calibration; "),
-            Part(f"the best takes {fmt.seconds(spent)}."),
+            Part(f"the first takes {fmt.seconds(spent)}."),
         )
 
 
@@ -175,7 +175,7 @@ def _backends(board: Board) -> Iterator[Sentence]:
                 first.setdefault(row.adapter, row)
         if len(first) < 2:
             continue
-        parts = [Part(f"Best of each backend at {bits}: ")]
+        parts = [Part(f"{_first(board).capitalize()} of each backend at {bits}: ")]
         for place, (adapter, row) in enumerate(first.items()):
             parts.append(Part(f"{', ' if place else ''}{backend(adapter).label} "))
             parts.append(_link(board, row, value_text(board, row)))
@@ -183,6 +183,11 @@ def _backends(board: Board) -> Iterator[Sentence]:
         tied = board.tied(best, rest)
         apart = "" if not tied else f"; {_several(len(tied), len(rest))} overlap with the first's"
         yield (*parts, Part(f"{apart}."))
+
+
+def _first(board: Board) -> str:
+    """Where the order is no ranking, the row in front is the first and not the best."""
+    return "first" if board.no_rank else "best"
 
 
 def _several(tied: int, rest: int) -> str:
