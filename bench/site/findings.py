@@ -132,7 +132,8 @@ def _price_of_bits(board: Board) -> Iterator[Sentence]:
             _link(board, wide, wide.bits),
             Part(" to "),
             _link(board, narrow, narrow.bits),
-            Part(f" the {_first(board)} method loses {board.lead.text(loss)}{unit}{apart}; the packed model goes from "),
+            Part(f" the {_first(board)} method loses {board.lead.text(loss)}{unit}{apart}; "),
+            Part("the packed model goes from "),
             Part(f"{fmt.size(wide.get('bytes'))} to {fmt.size(narrow.get('bytes'))}", strong=True),
             Part("."),
         )
