@@ -40,8 +40,12 @@ def test_nothing_in_bench_imports_a_quantization_toolkit() -> None:
 
 def test_the_site_reads_records_only() -> None:
     forbidden = ("ganqbench.harness", "ganqbench.metrics", "ganqbench.audit", "ganqbench.train", "torch")
+    # The rule of verdicts is arithmetic on numbers that records hold; one file applies it.
+    rule = ("ganqbench.metrics.interval", "ganqbench.metrics.judgement")
     for path in (ROOT / "bench/site").rglob("*.py"):
-        assert not [name for name in imports(path) if name.startswith(forbidden)], path
+        allowed = rule if path.name == "judge.py" else ()
+        found = [name for name in imports(path) if name.startswith(forbidden)]
+        assert not [name for name in found if not (allowed and name.startswith(allowed))], path
 
 
 def test_what_measures_knows_nothing_of_the_command_line_or_the_site() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ganqbench.metrics.judgement import MARGIN
 from ganqbench.site import format as fmt
 from ganqbench.site.board import Board
+from ganqbench.site.judge import MARGIN
 from ganqbench.site.names import backend
 from ganqbench.site.row import Row
 

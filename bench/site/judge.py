@@ -9,6 +9,8 @@ from ganqbench.metrics.judgement import MARGIN, Verdict, verdict
 from ganqbench.site.columns import Values
 from ganqbench.site.identity import space
 
+__all__ = ["MARGIN", "NO_RANK", "Judged", "judged"]
+
 NO_RANK = "no rank"
 """Words in a metric's note that forbid an order by it."""
 

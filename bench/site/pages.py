@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from ganqbench.metrics.judgement import MARGIN
 from ganqbench.records.schema import MIN_COVERAGE
 from ganqbench.site import format as fmt
 from ganqbench.site import names, suites
@@ -16,6 +15,7 @@ from ganqbench.site.board import Board, bits_order
 from ganqbench.site.columns import METRICS
 from ganqbench.site.findings import findings
 from ganqbench.site.identity import space
+from ganqbench.site.judge import MARGIN
 from ganqbench.site.load import Loaded, Run
 from ganqbench.site.pareto import front
 from ganqbench.site.row import Row

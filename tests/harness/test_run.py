@@ -87,7 +87,7 @@ def test_a_killed_run_resumes_and_runs_no_finished_cell_again(
     )
     results, marks = tmp_path / "results", tmp_path / "marks"
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and len(list(results.rglob("*marked*.json"))) < 2:
+    while time.monotonic() < deadline and len(list(results.rglob("faulty.marked*.json"))) < 2:
         time.sleep(0.05)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
