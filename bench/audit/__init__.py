@@ -106,18 +106,18 @@ def audit(
     again = watch(module, other, inspect=True, weights=weights)
     merged = _merge(first, again)
     pairs = match(plan, merged)
-    silent = [
-        watch(one, batch, silence=_all).images for one in (module, reference) for batch in (inputs, other)
-    ]
+    silent, silent_other = (watch(module, batch, silence=_all).images for batch in (inputs, other))
+    plain, plain_other = (watch(reference, batch, silence=_all).images for batch in (inputs, other))
     matched = {product for site, product in pairs if site is not None and product is not None}
     extras = len(matched) < len(first.observations)
-    muted = watch(module, inputs, silence=matched.__contains__).images if extras else silent[0]
+    muted = watch(module, inputs, silence=matched.__contains__).images if extras else silent
+    silence = Silence(silent, silent_other, plain, plain_other, muted)
     return AuditReport(
         ops=_ops(plan, merged, pairs, exempt, tuple(declared)),
         packed_bytes=packed_bytes(reference, plan, merged, pairs),
         hidden_work=hidden_work(plan, first),
         batch=len(inputs[0]),
-        violations=breaches(images, plan, first, again, Silence(*silent, muted)),
+        violations=breaches(images, plan, first, again, silence),
         images=images,
     )
 

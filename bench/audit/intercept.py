@@ -118,7 +118,8 @@ def _uncompiled() -> AbstractContextManager[object]:
     """Let compiled modules run as they were written, so that their operations are seen."""
     if "torch._dynamo" not in sys.modules:  # then nothing is compiled, and loading it takes seconds
         return nullcontext()
-    return torch.compiler.set_stance("force_eager")
+    eager: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return eager
 
 
 @contextmanager

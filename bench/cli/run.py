@@ -59,10 +59,10 @@ def run(
     from ganqbench.harness.gans import Gans
     from ganqbench.harness.home import home
     from ganqbench.harness.ledger import Ledger
-    from ganqbench.harness.plan import Filters, make_plan
+    from ganqbench.harness.plan import Filters, make_plan, unjudged
     from ganqbench.suite import load_suite
 
-    suite, zoo = load_suite(suite_name), Gans(checkpoint, arch)
+    suite, zoo = load_suite(suite_name), Gans(checkpoint, arch, suite_name)
     if arch and not checkpoint:
         raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
     if zoo.own is not None:
@@ -71,8 +71,9 @@ def run(
         suite = own_suite(suite, zoo.own)
     cells = Filters(gans, adapters, methods, bits, seeds).select(suite)
     if not dry_run:
-        for name in dict.fromkeys(cell.gan for cell in cells):
-            zoo.entry(name).prepare(offline=offline)
+        for found in map(zoo.entry, dict.fromkeys(cell.gan for cell in cells)):
+            if unjudged(found, suite.protocol[found.name]) is None:  # else its cells are skipped
+                found.prepare(offline=offline)
     plan = make_plan(suite, cells, results, Ledger(home()).hashes() if here else None, zoo)
     skipped = sum(item.skip is not None for item in plan.todo)
     click.echo(

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gans:
-    """The zoo and, with `checkpoint`, one more generator of architecture `arch`."""
+    """The zoo and, with `checkpoint`, one more generator of architecture `arch`.
+
+    `suite` is the one whose methods run on the checkpoint.
+    """
 
     checkpoint: Path | None = None
     arch: str | None = None
+    suite: str | None = None
 
     @classmethod
     def of(cls, job: list[str | None] | None) -> Gans:
@@ -32,11 +36,12 @@ class Gans:
         """For another process: the checkpoint's path and architecture."""
         return [str(self.checkpoint.resolve()), self.arch] if self.checkpoint else None
 
-    def arguments(self) -> tuple[str, ...]:
-        """The command line's options that lead here."""
+    def arguments(self, suite: str) -> tuple[str, ...]:
+        """The command line's options that lead to a cell of `suite`."""
         if self.checkpoint is None:
-            return ()
-        return ("--checkpoint", self.checkpoint.name, *(("--arch", self.arch) if self.arch else ()))
+            return ("--suite", suite)
+        arch = ("--arch", self.arch) if self.arch else ()
+        return ("--suite", self.suite or suite, "--checkpoint", self.checkpoint.name, *arch)
 
     @cached_property
     def own(self) -> ZooEntry | None:

@@ -15,18 +15,20 @@ import torch
 from torch import Tensor
 
 from ganqbench.errors import UserError
-from ganqbench.harness.judge_files import judge_files
+from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import render
 from ganqbench.metrics.extractors import EmbeddedExtractor
 from ganqbench.metrics.frechet_distance import frechet
 from ganqbench.metrics.manifold import prdc
-from ganqbench.metrics.reference_file import load_reference
 from ganqbench.protocol import Protocol
 from ganqbench.train.data import ImageSet, load_cifar10
 from ganqbench.train.distance import variance_ratio
 from ganqbench.train.grid import save_grid
+from ganqbench.zoo.cyclegan_emoji import CycleGANEmoji
 from ganqbench.zoo.files import safetensors_metadata
 from ganqbench.zoo.generator import Batches, ZooEntry
+from ganqbench.zoo.glyphs import Glyphs
+from ganqbench.zoo.trained_entry import TrainedEntry
 
 IMAGES = 10_000
 
@@ -67,7 +69,7 @@ class Card:
             f"| weights, SHA-256 | `{self.entry.weights_sha256}` |",
             f"| licence of the weights | {self.entry.licence} |",
             f"| seed | {config.get('seed', 'unknown')} |",
-            f"| training | {self.made.get('cpu_hours', 'unknown')} CPU-hours on a 2-core AVX2 machine, "
+            f"| training | {self.made.get('cpu_hours', 'unknown')} CPU-hours, "
             f"{self.made.get('images', self.made.get('pairs', 'unknown'))} images |",
             f"| settings | `{json.dumps(config, sort_keys=True)}` |",
             "",
@@ -83,9 +85,10 @@ class Card:
 def cifar10_card(entry: ZooEntry, data: Path, cache: Path) -> Card:
     """A class-conditional CIFAR-10 generator against the real test images in `data`."""
     generator, figures, made = _start(entry)
-    paths = judge_files(entry, _protocol(entry))
-    network, reference = EmbeddedExtractor(), load_reference(paths["reference"])
-    reference.require(network.feature_identity)
+    judge = Judge.of(entry, _protocol(entry))
+    assert judge is not None
+    assert isinstance(judge.extractor, EmbeddedExtractor)
+    network, reference = judge.extractor, judge.reference
     test = load_cifar10(data, "cifar10-jpeg", cache).test
     items = Batches(entry.inputs("train"), IMAGES, 50)
     began = time.process_time()
@@ -116,18 +119,14 @@ def cifar10_card(entry: ZooEntry, data: Path, cache: Path) -> Card:
 def emoji_card(entry: ZooEntry) -> Card:
     """Drawings to emoji (or back) on glyphs that no training saw, against their true counterparts."""
     generator, figures, made = _start(entry)
-    kind = "edges2emoji" in entry.name
-    from ganqbench.zoo.glyphs import Glyphs
-
-    source, true = Glyphs("final", "drawing"), Glyphs("final", "picture")
-    if not kind:
-        source, true = true, source
+    drawing, picture = Glyphs("final", "drawing"), Glyphs("final", "picture")
+    source, true = (drawing, picture) if entry.domain == "emoji" else (picture, drawing)
     n = len(source) // 2  # the other half are mirror images
     items = Batches(source, n, 32)
     began = time.process_time()
     images = torch.cat([part for _, part in render(generator, items)])
     figures["images per CPU-second, one thread"] = n / (time.process_time() - began)
-    targets, inputs = ((source_.batch(range(n))[0] + 1) * 127.5 for source_ in (true, source))
+    targets, inputs = ((side.batch(range(n))[0] + 1) * 127.5 for side in (true, source))
     bases = [source.cluster(item) for item in range(n)]
     translated, untouched = (_l1(pixels, targets, bases) for pixels in (images.float(), inputs))
     figures |= {
@@ -141,12 +140,12 @@ def emoji_card(entry: ZooEntry) -> Card:
 
 def card(entry: ZooEntry, data: Path | None, cache: Path) -> Card:
     """The card of a small trained model; UserError for any other, or where CIFAR-10 is needed and absent."""
-    if entry.domain == "cifar10":
+    if isinstance(entry, CycleGANEmoji):
+        return emoji_card(entry)
+    if isinstance(entry, TrainedEntry):
         if data is None:
             raise UserError(f"The card of {entry.name} needs CIFAR-10.", "Say where it is: --data PATH.")
         return cifar10_card(entry, data, cache)
-    if entry.name.startswith("cyclegan-e"):
-        return emoji_card(entry)
     raise UserError(f"{entry.name} is not a model that was trained here.", "See `ganqbench list gans`.")
 
 

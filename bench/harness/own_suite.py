@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from ganqbench.errors import UserError
 from ganqbench.protocol import Protocol
 from ganqbench.suite import Grid, Suite
 from ganqbench.zoo.generator import ZooEntry
@@ -11,12 +14,19 @@ NAME = "own"
 
 
 def own_suite(suite: Suite, own: ZooEntry) -> Suite:
-    """`suite` with `own` as its only GAN: all methods it has, measured as its GAN of that architecture.
+    """`suite` with `own` as its only GAN, measured as its GAN of that architecture and the nearest size.
 
     Only pixels are compared with full precision, since nobody knows what the images should look
-    like. The suite is called `own` and has version 0: its numbers stand on no board.
+    like. The suite is called `own` and has version 0, which is no published one. Raises UserError if
+    the suite has no GAN of that architecture.
     """
-    like = next((gan for gan in suite.protocol if entry(gan).arch == own.arch), next(iter(suite.protocol)))
+    alike = [gan for gan in suite.protocol if entry(gan).arch == own.arch]
+    if not alike:
+        raise UserError(
+            f"Suite {suite.name!r} has no {own.arch} to measure yours like.",
+            "Take suite mini, which has every architecture.",
+        )
+    like = min(alike, key=lambda gan: abs(math.log(suite.protocol[gan].resolution / own.resolution)))
     pattern = suite.protocol[like]
     protocol = Protocol(
         resolution=own.resolution,

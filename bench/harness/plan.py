@@ -26,7 +26,8 @@ class Planned:
     key: str
     code: str
     versions: dict[str, str | None]
-    weights: str
+    weights: str | None
+    """None for an official file that is not pinned and not here yet."""
     suite_digest: str
     protocol: Protocol
     skip: Skip | None
@@ -140,10 +141,10 @@ def _planned(suite: Suite, cell: Cell, found: ZooEntry, code: str) -> Planned:
         key=resume_key(cell, suite, found, code, used),
         code=code,
         versions=used,
-        weights=f"sha256:{found.weights_sha256}",
+        weights=f"sha256:{found.weights_sha256}" if found.weights_sha256 else None,
         suite_digest=suite.digest(cell.gan),
         protocol=suite.protocol[cell.gan],
-        skip=_missing(found) or _unjudged(found, suite.protocol[cell.gan]) or adapter.skip(cell),
+        skip=_missing(found) or unjudged(found, suite.protocol[cell.gan]) or adapter.skip(cell),
         tolerance=dict(suite.tolerance),
     )
 
@@ -156,14 +157,24 @@ def _missing(found: ZooEntry) -> Skip | None:
     )
 
 
-def _unjudged(found: ZooEntry, protocol: Protocol) -> Skip | None:
-    """Why this GAN's images can't be judged here."""
-    for role, path in judge_files(found, protocol).items():
-        if not path.is_file():
-            return Skip(
-                f"{found.name} is judged with {protocol.extractor}, whose {role} is not at {path.name}"
-            )
-    return None
+def unjudged(found: ZooEntry, protocol: Protocol) -> Skip | None:
+    """Why this GAN's images can't be judged here as the suite asks.
+
+    Raises UserError where they never can be: pixels alone must not pass for a suite with distances.
+    """
+    if protocol.extractor is not None and found.domain is None:
+        raise UserError(
+            f"The suite asks for distances of {found.name}, whose zoo entry names no reference.",
+            "Drop `extractor` from its protocol, or give the zoo entry a `domain`.",
+        )
+    absent = [path for path in judge_files(found, protocol).values() if not path.is_file()]
+    if not absent:
+        return None
+    names = " and ".join(f"{path.parent.name}/{path.name}" for path in absent)
+    return Skip(
+        f"{found.name} is judged in the features of {protocol.extractor}, and {names} is not in the cache "
+        "folder that `ganqbench doctor` names; `ganqbench reference build` makes references"
+    )
 
 
 def _is_current(item: Planned, results: Path, trusted: Collection[str] | None, faults: list[str]) -> bool:

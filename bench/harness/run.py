@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ganqbench.cell import Cell
+from ganqbench.harness.gans import Gans
 from ganqbench.harness.home import home
 from ganqbench.harness.ledger import Ledger
 from ganqbench.harness.plan import Plan, Planned
@@ -126,7 +127,7 @@ def make_record(item: Planned, outcome: Outcome, context: _Context) -> Record:
             "commit": commit,
             "dirty": dirty,
             "hardware": context.hardware,
-            "command": command(item.cell, context.plan.gans.arguments()),
+            "command": command(item.cell, context.plan.gans),
             "seeds": {"cell": item.cell.seed},
             "finished": now(),
         },
@@ -135,11 +136,10 @@ def make_record(item: Planned, outcome: Outcome, context: _Context) -> Record:
     return seal(document)
 
 
-def command(cell: Cell, more: Sequence[str] = ()) -> str:
+def command(cell: Cell, gans: Gans) -> str:
     """The command that runs this one cell."""
     parts: Sequence[str] = [
-        *("ganqbench", "run", "--suite", cell.suite, "--gan", cell.gan, "--adapter", cell.adapter),
+        *("ganqbench", "run", *gans.arguments(cell.suite), "--gan", cell.gan, "--adapter", cell.adapter),
         *("--method", cell.method, "--bits", str(cell.bits), "--seed", str(cell.seed)),
-        *more,
     ]
     return shlex.join(parts)

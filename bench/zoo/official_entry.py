@@ -16,8 +16,11 @@ from ganqbench.zoo.generator import Generator, ZooEntry
 class OfficialEntry(ZooEntry):
     """An entry whose weights are downloaded from their publisher and converted."""
 
-    def __init__(self, name: str, title: str, resolution: int, download: Download) -> None:
+    def __init__(
+        self, name: str, title: str, resolution: int, download: Download, domain: str | None = None
+    ) -> None:
         self.name = name
+        self.domain = domain
         self.title = title
         self.resolution = resolution
         self.download = download

@@ -45,4 +45,5 @@ IMAGENET128 = SaganEntry(
         f"{_RUN}/model%3DG-best-weights-step%3D120000.pth",
         "d257470370a8e1fad6b7b9629a902dcd6e8c0b0a2cb3f7341035615f7874ed15",
     ),
+    "imagenet128",
 )

@@ -22,8 +22,10 @@ class StyleGAN2Entry(OfficialEntry):
     arch = "stylegan2-ada"
     licence = "NVIDIA Source Code License (non-commercial)"
 
-    def __init__(self, name: str, title: str, resolution: int, download: Download, classes: int = 0) -> None:
-        super().__init__(name, title, resolution, download)
+    def __init__(
+        self, name: str, title: str, resolution: int, download: Download, domain: str, classes: int = 0
+    ) -> None:
+        super().__init__(name, title, resolution, download, domain)
         self.classes = classes
 
     def inputs(self, split: Split, resolution: int | None = None) -> InputSource:
@@ -49,12 +51,14 @@ FFHQ256 = StyleGAN2Entry(
         "stylegan2-ffhq256.pkl",
         f"{_BASE}/transfer-learning-source-nets/ffhq-res256-mirror-paper256-noaug.pkl",
     ),
+    "ffhq256",
 )
 FFHQ1024 = StyleGAN2Entry(
     "stylegan2-ffhq1024",
     "StyleGAN2, faces (FFHQ) at 1024 px",
     1024,
     Download("stylegan2-ffhq1024.pkl", f"{_BASE}/ffhq.pkl"),
+    "ffhq1024",
 )
 ADA_CIFAR10 = StyleGAN2Entry(
     "stylegan2-ada-cifar10",
@@ -65,5 +69,6 @@ ADA_CIFAR10 = StyleGAN2Entry(
         f"{_BASE}/cifar10.pkl",
         "f8952c74e23da2186d147ad871c48780bd59500ee37c301201081ee8e0cb32f1",
     ),
+    "cifar10",
     classes=10,
 )

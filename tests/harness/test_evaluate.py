@@ -1,0 +1,133 @@
+"""Distances of a cell: paired by item, judged by the files that the resume key names."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganqbench.adapter import load_adapter
+from ganqbench.errors import UserError
+from ganqbench.harness import judge_files
+from ganqbench.harness.evaluate import Evaluation
+from ganqbench.harness.identity import numeric_code, resume_key, versions
+from ganqbench.harness.judge import Judge
+from ganqbench.harness.plan import unjudged
+from ganqbench.metrics.checks import MetricError
+from ganqbench.metrics.reference_file import save_reference
+from ganqbench.suite import load_suite, suite_names
+from ganqbench.zoo.generator import Batches
+from ganqbench.zoo.registry import entry
+
+GAN = "stylegan2-cifar10"
+N = 256  # over the 192 features, so that there are intervals
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    found = Judge.of(entry(GAN), load_suite("mini").protocol[GAN])
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return torch.randint(
+        0, 256, (N, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(3)
+    )
+
+
+def evaluated(
+    judge: Judge, targets: torch.Tensor, images: torch.Tensor, order: list[int]
+) -> dict[str, float]:
+    evaluation = Evaluation(Batches(entry(GAN).inputs("final"), N, 64), judge)
+    for start in order:
+        part = slice(start, start + 64)
+        evaluation.update(range(start, start + 64), targets[part], images[part])
+    metrics = evaluation.of_quantized(judge.extractor.features(targets))
+    return {name: estimate.value for name, estimate in metrics.items()}
+
+
+def test_an_unchanged_generator_differs_from_itself_by_nothing(judge: Judge, images: torch.Tensor) -> None:
+    found = evaluated(judge, images, images, [0, 64, 128, 192])
+    assert (found["fid_delta"], found["kid_delta"], found["psnr"]) == (0, 0, 100)
+    assert found["qfid"] == pytest.approx(0, abs=1e-7)
+    assert found["perceptual"] == pytest.approx(0, abs=1e-6)
+    assert found["fid"] == judge.alone(judge.extractor.features(images), None)["fid"].value
+
+
+def test_pairs_are_by_item_whatever_the_order_of_batches(judge: Judge, images: torch.Tensor) -> None:
+    changed = (images.int() + 3).clamp(0, 255).to(torch.uint8)
+    forward = evaluated(judge, images, changed, [0, 64, 128, 192])
+    assert evaluated(judge, images, changed, [128, 0, 192, 64]) == forward
+    unpaired = evaluated(judge, images, changed.roll(1, 0), [0, 64, 128, 192])
+    assert unpaired["psnr"] < forward["psnr"] - 10
+    assert unpaired["fid"] == pytest.approx(forward["fid"], rel=1e-6)
+
+
+def test_each_distance_says_what_it_is_a_distance_of(judge: Judge, images: torch.Tensor) -> None:
+    evaluation = Evaluation(Batches(entry(GAN).inputs("final"), N, 64), judge)
+    names = evaluation.identities(evaluation.of_baseline(judge.extractor.features(images)))
+    assert set(names) == {"fid", "kid", "precision", "recall", "density", "coverage"}
+    for name, identity in names.items():
+        assert identity.startswith(f"{name}[metric-net@{judge.extractor.weights[:12]}")
+        assert f"n={N} ref={judge.reference.digest[:12]}" in identity
+
+
+def test_a_changed_judge_makes_exactly_its_cells_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = load_suite("mini")
+    chosen = {gan: suite.baseline(gan) for gan in (GAN, "cyclegan-vintagify")}
+
+    def keys() -> dict[str, str]:
+        return {
+            gan: resume_key(
+                cell,
+                suite,
+                entry(gan),
+                numeric_code(cell, entry(gan)),
+                versions(load_adapter("fp32"), entry(gan)),
+            )
+            for gan, cell in chosen.items()
+        }
+
+    before = keys()
+    shutil.copytree(Path(str(judge_files.files("ganqbench.weights"))), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(judge_files, "files", lambda _: tmp_path)
+    assert keys() == before
+    with (tmp_path / "metric.safetensors").open("ab") as file:
+        file.write(b"x")
+    after = keys()
+    assert after[GAN] != before[GAN]
+    assert after["cyclegan-vintagify"] == before["cyclegan-vintagify"]
+
+
+def test_a_reference_of_another_network_is_refused(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(Path(str(judge_files.files("ganqbench.weights"))), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(judge_files, "files", lambda _: tmp_path)
+    features = np.random.default_rng(0).standard_normal((300, judge.extractor.dim))
+    save_reference(tmp_path / "reference-cifar10.safetensors", type(judge.reference).from_features(features))
+    with pytest.raises(MetricError, match="what network"):
+        Judge.of(entry(GAN), load_suite("mini").protocol[GAN])
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_no_suite_asks_for_distances_that_nobody_can_measure(name: str) -> None:
+    suite = load_suite(name)
+    for gan, protocol in suite.protocol.items():
+        unjudged(entry(gan), protocol)
+
+
+def test_pixels_alone_never_pass_for_distances() -> None:
+    protocol = load_suite("mini").protocol[GAN]
+    with pytest.raises(UserError, match="names no reference"):
+        unjudged(entry("cyclegan-vintagify"), protocol)
+    absent = unjudged(entry("stylegan2-ffhq256"), protocol)
+    assert absent is not None
+    assert "reference-ffhq256.safetensors" in absent.reason

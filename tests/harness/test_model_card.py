@@ -1,0 +1,40 @@
+"""Model cards: figures of the weights that ship, recomputed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ganqbench.errors import UserError
+from ganqbench.harness.model_card import card
+from ganqbench.zoo.registry import entry
+
+PAGES = Path(__file__).parents[2] / "docs" / "models"
+
+
+def test_the_committed_card_is_of_the_weights_that_ship(tmp_path: Path) -> None:
+    made = card(entry("cyclegan-edges2emoji"), None, tmp_path)
+    page = made.write(tmp_path).read_text(encoding="utf-8")
+    committed = (PAGES / "cyclegan-edges2emoji.md").read_text(encoding="utf-8")
+    key = "ratio of the two"
+    assert f"| {key} | {made.figures[key]:.4g} |" in page
+    (stated,) = re.findall(rf"\| {key} \| ([0-9.]+) \|", committed)
+    assert float(stated) == pytest.approx(made.figures[key], rel=1e-3)
+    assert 0 < made.figures[key] < 1
+    assert (tmp_path / "cyclegan-edges2emoji.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "name", ["sagan-cifar10", "stylegan2-cifar10", "cyclegan-edges2emoji", "cyclegan-emoji2edges"]
+)
+def test_every_small_model_has_a_card_of_its_present_weights(name: str) -> None:
+    assert entry(name).weights_sha256 in (PAGES / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_only_models_that_were_trained_here_have_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not a model that was trained here"):
+        card(entry("cyclegan-vintagify"), None, tmp_path)
+    with pytest.raises(UserError, match="--data"):
+        card(entry("sagan-cifar10"), None, tmp_path)

@@ -1,0 +1,103 @@
+"""A suite's methods on a checkpoint of the user's."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ganqbench.errors import UserError
+from ganqbench.harness.own_suite import own_suite
+from ganqbench.records.store import read
+from ganqbench.suite import load_suite
+from ganqbench.zoo.custom import CheckpointEntry
+
+FIXTURES = Path(__file__).parents[1] / "zoo" / "fixtures"
+CELL = ("--adapter", "torch_ao", "--method", "ptq-histogram", "--bits", "W8A8")
+
+
+def checkpoint(folder: Path, name: str) -> Path:
+    with safe_open(FIXTURES / f"{name}.safetensors", "pt") as file:
+        keys = [key for key in file.keys() if key.startswith("state.")]  # noqa: SIM118 (not a mapping)
+        state = {key.removeprefix("state."): file.get_tensor(key) for key in keys}
+        metadata = {key: file.metadata()[key] for key in ("arch", "kwargs")}
+    path = folder / f"{name}.safetensors"
+    save_file(state, path, metadata)
+    return path
+
+
+def test_a_checkpoint_runs_and_its_record_says_how(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    path = checkpoint(tmp_path, "stylegan2_ada_32_cond")
+    done = command("run", "--checkpoint", str(path), "--arch", "stylegan2-ada", *CELL)
+    assert done.returncode == 0, done.stderr
+    (file,) = (tmp_path / "results" / "own-v0").rglob("torch_ao.*.json")
+    record = read(file)
+    assert record.status == "ok"
+    assert set(record.metrics) == {"psnr", "ssim", "mae"}
+    before = file.read_bytes()
+    again = command(*shlex.split(record.provenance.command)[1:], "--dry-run")
+    assert again.returncode == 0, again.stderr
+    assert "0 cells to run" in again.stdout
+    assert file.read_bytes() == before
+
+
+def test_it_is_measured_like_the_suites_own_of_its_kind_and_size(tmp_path: Path) -> None:
+    suite = load_suite("mini")
+    for name, like in (
+        ("stylegan2_ada_32_cond", "stylegan2-cifar10"),
+        ("sagan_studiogan_32", "sagan-cifar10"),
+    ):
+        own = CheckpointEntry(checkpoint(tmp_path, name))
+        made = own_suite(suite, own)
+        assert made.protocol[own.name].final == suite.protocol[like].final
+        assert {grid.gan for grid in made.grid} == {own.name}
+    cyclegan = CheckpointEntry(checkpoint(tmp_path, "cyclegan_resnet6_32"))
+    assert own_suite(suite, cyclegan).protocol[cyclegan.name].final == 64  # photographs, as vintagify's
+    with pytest.raises(UserError, match="no studiogan-sagan"):
+        own_suite(load_suite("full"), CheckpointEntry(checkpoint(tmp_path, "sagan_studiogan_32")))
+
+
+def test_an_architecture_without_a_checkpoint_is_a_mistake(
+    command: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = command("run", "--arch", "stylegan2-ada")
+    assert done.returncode == 1
+    assert "--checkpoint" in done.stderr
+
+
+def test_offline_names_what_is_missing(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    suite = tmp_path / "mine.toml"
+    protocol = {"resolution": 256, "calibrate": 2, "final": 4, "batch": 2, "preview_bytes": 160_000}
+    lines = [f"{key} = {value}" for key, value in protocol.items()]
+    suite.write_text(
+        "\n".join(
+            [
+                'name = "mine"',
+                "version = 0",
+                'title = "t"',
+                "cpu_hours = 1",
+                "time_limit_s = 60",
+                "[protocol.cyclegan-horse2zebra]",
+                *lines,
+                "[tolerance]",
+                "[[grid]]",
+                'gan = "cyclegan-horse2zebra"',
+                'methods = ["torch_ao.ptq-minmax"]',
+                'bits = ["W8A8"]',
+                "seeds = [0]",
+            ]
+        )
+    )
+    done = command("run", "--suite", str(suite), "--offline")
+    assert done.returncode == 1
+    assert "offline" in done.stderr
+    assert not (tmp_path / "results").exists()
