@@ -14,6 +14,8 @@ COMMANDS = {
     "list": "ganqbench.cli.list:list_",
     "run": "ganqbench.cli.run:run",
     "validate": "ganqbench.cli.validate:validate",
+    "verify": "ganqbench.cli.verify:verify",
+    "diff": "ganqbench.cli.diff:diff",
     "site": "ganqbench.cli.site:site",
     "doctor": "ganqbench.cli.doctor:doctor",
     "card": "ganqbench.cli.card:card",

@@ -74,7 +74,7 @@ def run(
         for found in map(zoo.entry, dict.fromkeys(cell.gan for cell in cells)):
             if unjudged(found, suite.protocol[found.name]) is None:  # else its cells are skipped
                 found.prepare(offline=offline)
-    plan = make_plan(suite, cells, results, Ledger(home()).hashes() if here else None, zoo)
+    plan = make_plan(suite, cells, results, Ledger(home()) if here else None, zoo)
     skipped = sum(item.skip is not None for item in plan.todo)
     click.echo(
         f"{suite.name}-v{suite.version}: {len(plan.todo)} cells to run ({skipped} of them can't run here), "
@@ -84,9 +84,10 @@ def run(
         for item in plan.todo:
             click.echo(f"  {item.cell}" + (f"  skip: {item.skip.reason}" if item.skip else ""))
         return
+    from ganqbench.harness.executor import LocalExecutor
     from ganqbench.harness.run import run_plan
 
-    summary = run_plan(plan, results, suite.time_limit_s, jobs or os.cpu_count() or 1)
+    summary = run_plan(plan, results, suite.time_limit_s, LocalExecutor(jobs or os.cpu_count() or 1))
     counts = (
         ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         or "nothing to do"

@@ -17,7 +17,8 @@ class Ledger:
         """Enter a record; called before the record is put in place, so that no crash forgets it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="ascii") as file:
-            file.write(f"{record.hash}\n")
+            # What a full disk cut off stays on a line of its own.
+            file.write(f"\n{record.hash}\n")
 
     def hashes(self) -> frozenset[str]:
         """Hashes of all records made here."""

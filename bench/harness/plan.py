@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ganqbench.adapter import Skip, adapter_names, installed_version, load_adapter
 from ganqbench.cell import Bits, Cell
 from ganqbench.errors import UserError, unknown_name
+from ganqbench.harness.expectation import expectation
 from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.identity import numeric_code, resume_key, versions
 from ganqbench.harness.judge_files import judge_files
+from ganqbench.harness.ledger import Ledger
 from ganqbench.protocol import Protocol
 from ganqbench.records.store import InvalidRecord, read
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import ZooEntry
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -32,6 +34,8 @@ class Planned:
     protocol: Protocol
     skip: Skip | None
     tolerance: dict[str, float]
+    expected: Mapping[str, Any]
+    """What the cell's process must find where it runs, see `expectation`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Plan:
     baselines: dict[str, str]
     """GAN -> resume key of its full-precision cell."""
     gans: Gans = ZOO
+    ledger: Ledger | None = None
+    """Where given, only records in it count."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +107,16 @@ def make_plan(
     suite: Suite,
     cells: Sequence[Cell],
     results: Path,
-    trusted: Collection[str] | None = None,
+    ledger: Ledger | None = None,
     gans: Gans = ZOO,
 ) -> Plan:
     """Compare the cells with the records in `results`; raises UserError if one of them, or an adapter,
     can't be read.
 
-    A record is current when its key is the cell's key and, where `trusted` is given, its hash is
-    among those. Failed cells are always run again.
+    A record is current when its key is the cell's key and, where `ledger` is given, its hash is
+    in it. Failed cells are always run again.
     """
+    trusted = ledger.hashes() if ledger is not None else None
     for name in dict.fromkeys(cell.adapter for cell in cells):
         load_adapter(name)  # one that is broken or registered twice says so before its source is read
     codes: dict[tuple[str, str], str] = {}
@@ -128,7 +135,7 @@ def make_plan(
         )
     todo = [item for item in planned if item not in done]
     baselines = {item.cell.gan: item.key for item in planned if item.cell.is_baseline}
-    return Plan(tuple(todo), tuple(done), baselines, gans)
+    return Plan(tuple(todo), tuple(done), baselines, gans, ledger)
 
 
 def _planned(suite: Suite, cell: Cell, found: ZooEntry, code: str) -> Planned:
@@ -146,6 +153,7 @@ def _planned(suite: Suite, cell: Cell, found: ZooEntry, code: str) -> Planned:
         protocol=suite.protocol[cell.gan],
         skip=_missing(found) or unjudged(found, suite.protocol[cell.gan]) or adapter.skip(cell),
         tolerance=dict(suite.tolerance),
+        expected=expectation(found, suite.protocol[cell.gan], code, used),
     )
 
 

@@ -1,74 +1,81 @@
-"""Run a plan: cells side by side on this machine, each record written as soon as it is there."""
+"""Run a plan: cells side by side, each record written by this process as soon as it is there."""
 
 from __future__ import annotations
 
-import shlex
-import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from ganqbench.cell import Cell
-from ganqbench.harness.gans import Gans
+from ganqbench.errors import UserError
+from ganqbench.harness.claims import Claims
+from ganqbench.harness.executor import RETRIES, Executor, Task
 from ganqbench.harness.home import home
+from ganqbench.harness.interruption import Stopped, interruption
 from ganqbench.harness.ledger import Ledger
 from ganqbench.harness.plan import Plan, Planned
-from ganqbench.harness.process import Interrupted, Outcome, run_process
-from ganqbench.harness.provenance import git_state, hardware, now
-from ganqbench.harness.worker import THREADS
-from ganqbench.records.schema import SCHEMA, Record
-from ganqbench.records.store import clean, seal, write
+from ganqbench.harness.process import Interrupted, Outcome
+from ganqbench.harness.recording import Recorder
+from ganqbench.records.schema import Record
+from ganqbench.records.store import InvalidRecord, clean, read, write
+
+POLL_S = 0.2
+ELSEWHERE_S = 1.0
+"""How long to wait before asking again whether another run gave a cell back."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How the cells of a run ended."""
+    """How the cells of a run ended; `elsewhere` counts those that another run finished meanwhile."""
 
     statuses: Counter[str]
     failures: tuple[Record, ...]
+    elsewhere: int
 
 
-def run_plan(plan: Plan, results: Path, time_limit_s: float, jobs: int, *, quiet: bool = False) -> Summary:
-    """Run every cell of `plan.todo`, `jobs` at a time, and write its record below `results`.
+def run_plan(
+    plan: Plan,
+    results: Path,
+    time_limit_s: float,
+    executor: Executor,
+    *,
+    retries: int = RETRIES,
+    quiet: bool = False,
+) -> Summary:
+    """Run every cell of `plan.todo` and write its record below `results`.
 
-    Raises UserError when the weights of a GAN are missing or altered. A cell that fails never stops the
-    others. On KeyboardInterrupt the running cells are given up, finished records stay, and the exception
-    goes on.
+    A cell that fails never stops the others; one that another run is working on is left to it. Raises
+    UserError when the weights of a GAN are missing or altered or a record can't be written, and
+    Stopped after SIGINT, SIGTERM or SIGHUP. In each case running cells are given up and finished
+    records stay.
     """
     check_weights(plan)
-    clean(results)
-    stop, ledger = threading.Event(), Ledger(home())
-    context = _Context(hardware(THREADS), git_state(Path.cwd()), home() / "baselines", plan, time_limit_s)
-    records: list[Record] = []
-    bar = tqdm(total=len(plan.todo), unit="cell", disable=True if quiet else None)
-    # Baselines come first in the plan; cells that need one wait for it inside `Baselines.array`.
-    with bar, ThreadPoolExecutor(jobs) as pool:
-        waiting: set[Future[tuple[Planned, Outcome]]] = {
-            pool.submit(_run_cell, item, context, stop) for item in plan.todo
-        }
-        try:
-            while waiting:
-                ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    item, outcome = future.result()
-                    record = make_record(item, outcome, context)
-                    ledger.add(record)
-                    write(record, outcome.preview, results)
-                    records.append(record)
-                    bar.set_postfix_str(f"{item.cell.label}: {record.status}")
-                    bar.update()
-        except BaseException:
-            stop.set()
-            for future in waiting:
-                future.cancel()
-            raise
-    failures = tuple(record for record in records if record.status == "failed")
-    return Summary(Counter(record.status for record in records), failures)
+    try:
+        claims = Claims(results)
+    except OSError as error:
+        raise UserError(
+            f"{results} can't be written: {error.strerror or error}.", "Give another folder with --results."
+        ) from error
+    with (
+        interruption() as signals,
+        claims,
+        tqdm(total=len(plan.todo), unit="cell", disable=True if quiet else None) as bar,
+        executor,
+    ):
+        driver = _Driver(plan, results, Task({}, time_limit_s, retries), executor, claims, bar)
+        while driver.busy:
+            if signals.number is not None:
+                driver.stop()
+                raise Stopped(signals.number, len(driver.records), driver.left)
+            driver.step()
+    failures = tuple(record for record in driver.records if record.status == "failed")
+    return Summary(Counter(record.status for record in driver.records), failures, driver.elsewhere)
 
 
 def check_weights(plan: Plan) -> None:
@@ -77,69 +84,126 @@ def check_weights(plan: Plan) -> None:
         plan.gans.entry(gan).load()
 
 
-@dataclass(frozen=True)
-class _Context:
-    hardware: dict[str, Any]
-    git: tuple[str | None, bool | None]
-    baselines: Path
+@dataclass
+class _Driver:
+    """The state of a run between two steps."""
+
     plan: Plan
-    time_limit_s: float
+    results: Path
+    bounds: Task
+    executor: Executor
+    claims: Claims
+    bar: tqdm[None]
+    records: list[Record] = field(default_factory=list)
+    elsewhere: int = 0
+
+    def __post_init__(self) -> None:
+        # Baselines come first; cells that need one wait for it inside `Baselines.array`.
+        self.waiting = deque(self.plan.todo)
+        self.running: dict[Future[Outcome], Planned] = {}
+        self.ledger = Ledger(home())
+        self.recorder = Recorder.of(self.plan)
+        self.before = {item.cell: self._stamp(item.cell) for item in self.plan.todo}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a cell has no record yet."""
+        return bool(self.waiting or self.running)
+
+    @property
+    def left(self) -> int:
+        """Cells without a record of this run."""
+        return len(self.waiting) + len(self.running)
+
+    def step(self) -> None:
+        """Start what can be started, wait a moment, and write down what ended."""
+        self._start()
+        if not self.running:
+            if self.waiting:  # all of them are another run's
+                self.bar.set_postfix_str("waiting for another run's cells")
+                time.sleep(ELSEWHERE_S)
+            return
+        ended, _ = wait(self.running, timeout=POLL_S, return_when=FIRST_COMPLETED)
+        for future in ended:
+            self._finish(self.running.pop(future), future.result())
+
+    def stop(self) -> None:
+        """Give up what runs, but keep what has ended."""
+        self.executor.stop()
+        ended, _ = wait(self.running, timeout=10 * POLL_S)
+        for future in ended:
+            if not future.cancelled() and not isinstance(future.exception(), Interrupted):
+                self._finish(self.running.pop(future), future.result())
+
+    def _start(self) -> None:
+        free = self.executor.slots - len(self.running)
+        for _ in range(len(self.waiting)):
+            if free <= 0:
+                return
+            item = self.waiting.popleft()
+            if not self.claims.take(item.cell):
+                self.waiting.append(item)
+            elif self._made_elsewhere(item):
+                self.claims.give_back(item.cell)
+                self.elsewhere += 1
+                self.bar.update()
+            elif item.skip is not None:
+                self._finish(item, Outcome({"status": "skipped", "reason": item.skip.reason}, None))
+            else:
+                clean(self.results / item.cell.path)
+                self.running[self.executor.submit(self._task(item))] = item
+                free -= 1
+
+    def _task(self, item: Planned) -> Task:
+        job = {
+            "cell": item.cell.model_dump(mode="json"),
+            "protocol": item.protocol.model_dump(mode="json"),
+            "baseline_key": self.plan.baselines[item.cell.gan],
+            "checkpoint": self.plan.gans.job(),
+            "expected": item.expected,
+        }
+        return Task(job, self.bounds.time_limit_s, self.bounds.retries)
+
+    def _finish(self, item: Planned, outcome: Outcome) -> None:
+        try:
+            record = self.recorder.record(item, outcome)
+            preview = outcome.preview
+        except ValueError as error:  # numbers that no record may hold
+            reason = f"What the cell's process reported is no result: {str(error)[:1500]}"
+            record, preview = self.recorder.record(item, _refused(outcome, reason)), None
+        try:
+            self.ledger.add(record)
+            write(record, preview, self.results)
+        except OSError as error:
+            raise UserError(
+                f"The record of {item.cell} can't be written: {error.strerror or error}.",
+                "Put that right and give the same command again; finished cells are kept.",
+            ) from error
+        self.claims.give_back(item.cell)
+        self.records.append(record)
+        self.bar.set_postfix_str(f"{item.cell.label}: {record.status}")
+        self.bar.update()
+
+    def _made_elsewhere(self, item: Planned) -> bool:
+        """Whether another run has written this cell's record since this one was planned."""
+        if self._stamp(item.cell) == self.before[item.cell]:
+            return False
+        try:
+            record = read(self.results / item.cell.path)
+        except (OSError, InvalidRecord):
+            return False
+        trusted = self.plan.ledger is None or record.hash in self.plan.ledger.hashes()
+        return trusted and record.cell == item.cell and record.provenance.key == item.key
+
+    def _stamp(self, cell: Cell) -> Sequence[int] | None:
+        """What changes when a record is replaced; no clock is read."""
+        try:
+            found = (self.results / cell.path).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _run_cell(item: Planned, context: _Context, stop: threading.Event) -> tuple[Planned, Outcome]:
-    if item.skip is not None:
-        return item, Outcome({"status": "skipped", "reason": item.skip.reason}, None)
-    if stop.is_set():
-        raise Interrupted
-    job = {
-        "cell": item.cell.model_dump(mode="json"),
-        "protocol": item.protocol.model_dump(mode="json"),
-        "baselines": str(context.baselines),
-        "baseline_key": context.plan.baselines[item.cell.gan],
-        "checkpoint": context.plan.gans.job(),
-    }
-    return item, run_process(job, context.time_limit_s, stop)
-
-
-def make_record(item: Planned, outcome: Outcome, context: _Context) -> Record:
-    """The sealed record of a cell's outcome."""
-    found = outcome.document
-    commit, dirty = context.git
-    document = {
-        "schema": SCHEMA,
-        "status": found["status"],
-        "cell": item.cell.model_dump(mode="json"),
-        "metrics": found.get("metrics", {}),
-        "audit": found.get("audit"),
-        "deploy": None,
-        "cost": {"phases": found.get("phases", {}), "peak_memory": found.get("peak_memory")},
-        "tolerance": item.tolerance,
-        "preview": found.get("preview"),
-        "provenance": {
-            "key": item.key,
-            "numeric_code": item.code,
-            "suite": item.suite_digest,
-            "weights": item.weights,
-            "protocol": item.protocol.counts(),
-            "inputs": found.get("inputs", {}),
-            "baseline_images": found.get("baseline_images"),
-            "versions": item.versions,
-            "commit": commit,
-            "dirty": dirty,
-            "hardware": context.hardware,
-            "command": command(item.cell, context.plan.gans),
-            "seeds": {"cell": item.cell.seed},
-            "finished": now(),
-        },
-        "reason": found.get("reason"),
-    }
-    return seal(document)
-
-
-def command(cell: Cell, gans: Gans) -> str:
-    """The command that runs this one cell."""
-    parts: Sequence[str] = [
-        *("ganqbench", "run", *gans.arguments(cell.suite), "--gan", cell.gan, "--adapter", cell.adapter),
-        *("--method", cell.method, "--bits", str(cell.bits), "--seed", str(cell.seed)),
-    ]
-    return shlex.join(parts)
+def _refused(outcome: Outcome, reason: str) -> Outcome:
+    kept: dict[str, Any] = {name: outcome.document[name] for name in ("hardware", "attempts")}
+    return Outcome({**kept, "status": "failed", "reason": reason}, None)

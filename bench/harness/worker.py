@@ -12,19 +12,15 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganqbench.harness.phases import Phases
 
 THREADS = 1
-PINNED = {
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(THREADS)
-    ),
-    "PYTHONHASHSEED": "0",
-    "CUDA_VISIBLE_DEVICES": "",
-}
-"""Environment of every cell: the order of a sum, so its last bits, must not depend on the machine's load."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -45,7 +41,9 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
     from ganqbench.harness.baselines import Baselines
+    from ganqbench.harness.expectation import disagreement
     from ganqbench.harness.gans import Gans
+    from ganqbench.harness.home import home
     from ganqbench.harness.judge_files import judge_hashes
     from ganqbench.harness.measure import CellFailed, measure
     from ganqbench.harness.outcome import audit_document, metric_document, phase_document
@@ -59,14 +57,20 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     cell = Cell.model_validate(job["cell"])
     protocol = Protocol.model_validate(job["protocol"])
     phases = Phases()
-    baselines = Baselines(Path(job["baselines"]), job["baseline_key"])
+    # Every machine keeps its own: what lies elsewhere may be of another kind of processor.
+    baselines = Baselines(home() / "baselines", job["baseline_key"])
     outcome: dict[str, Any] = {"status": "failed"}
+    enter_start(phases, job["started"])
     try:
         found = Gans.of(job["checkpoint"]).entry(cell.gan)
+        adapter = load_adapter(cell.adapter)
+        refusal = disagreement(job["expected"], cell, found, adapter, protocol)
+        if refusal is not None:
+            raise CellFailed(refusal)
         outcome["inputs"] = {
             split: found.inputs(split, protocol.resolution).identity for split in ("calibrate", "final")
         } | judge_hashes(found, protocol)
-        measured = measure(cell, found, load_adapter(cell.adapter), protocol, baselines, phases)
+        measured = measure(cell, found, adapter, protocol, baselines, phases)
         preview = write_preview(measured.shown, out / "preview.webp", protocol.preview_bytes)
         outcome |= {
             "status": "ok",
@@ -86,6 +90,11 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
         outcome["reason"] = f"{type(failure).__name__} during {phase}: {failure}"[:2000]
     outcome["phases"] = phase_document(phases)
     return outcome
+
+
+def enter_start(phases: Phases, started: float) -> None:
+    """Enter what passed since the driver started this process, mostly imports, as phase `start`."""
+    phases.seconds["start"] = (time.monotonic() - started, time.process_time())
 
 
 def peak_memory() -> int:

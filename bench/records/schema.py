@@ -1,4 +1,7 @@
-"""Schema v1 of a record. Results are untrusted input: strict types, bounded sizes, no unknown fields."""
+"""The present schema of a record.
+
+Results are untrusted input: strict types, bounded sizes, no unknown fields.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ganqbench.cell import Bits, Cell, Slug
+from ganqbench.records.migrations import SCHEMA as SCHEMA
 
-SCHEMA = 1
 MIN_COVERAGE = 0.95
 """Share of the MACs, declared layers aside, below which a claim of widths does not hold."""
 
@@ -120,10 +123,14 @@ class Phase(Part):
 
 
 class Cost(Part):
-    """Time per phase and the peak resident memory of the cell's process, in bytes."""
+    """Time per phase and the peak resident memory of the cell's process, in bytes.
+
+    `attempts` counts the processes that were started for the cell; none for a skipped one.
+    """
 
     phases: Annotated[dict[Slug, Phase], Field(max_length=20)] = {}
     peak_memory: Count | None = None
+    attempts: Annotated[int, Field(ge=0, le=100)]
 
 
 class Hardware(Part):
@@ -134,6 +141,8 @@ class Hardware(Part):
     cores: Count
     threads: Count
     os: Name
+    accelerator: Name | None
+    """The kind of device that the cell could see beside the processor."""
 
 
 class Preview(Part):
@@ -167,7 +176,7 @@ class Provenance(Part):
 class Record(Part):
     """One cell's result. `hash` is SHA-256 of the RFC 8785 form of everything else."""
 
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    schema_version: Annotated[Literal[2], Field(alias="schema")]
     status: Status
     cell: Cell
     metrics: Annotated[dict[Slug, Metric], Field(max_length=64)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,15 @@ from pydantic import ValidationError
 
 from ganqbench.records.bounds import metric_faults
 from ganqbench.records.canonical import canonical, content_hash, sha256
+from ganqbench.records.migrations import upgrade
+from ganqbench.records.rules import rule_faults
 from ganqbench.records.schema import Record
 
 MAX_BYTES = 2_000_000
 MAX_PREVIEW_BYTES = 160_000
 TEMPORARY = ".tmp-"
+RERUN = ".rerun.json"
+"""Ending of the note beside a record that its cell was run again, see `rerun`."""
 
 
 class InvalidRecord(Exception):
@@ -29,42 +36,54 @@ class InvalidRecord(Exception):
 
 
 def seal(document: dict[str, Any]) -> Record:
-    """A validated record from a document without its hash."""
-    draft = Record.model_validate_json(canonical({**document, "hash": "sha256:" + "0" * 64}))
+    """A record of the present schema from a document without its hash; ValueError if it has no such form."""
+    present = upgrade(document)
+    draft = Record.model_validate_json(canonical({**present, "hash": "sha256:" + "0" * 64}))
     # The hash covers what is written, defaults included.
     full = draft.model_dump(mode="json", by_alias=True)
     return Record.model_validate_json(canonical({**full, "hash": content_hash(full)}))
 
 
 def parse(data: bytes, path: Path) -> Record:
-    """A record from bytes; raises InvalidRecord with every fault found."""
+    """A record from bytes, of any schema so far; raises InvalidRecord with every fault found.
+
+    Its `hash` is that of the document as it stands in the file.
+    """
     if len(data) > MAX_BYTES:
         raise InvalidRecord(path, [f"is {len(data)} bytes long; records have at most {MAX_BYTES}"])
     try:
-        document = json.loads(data)
+        document = json.loads(data, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise InvalidRecord(path, [f"is not JSON ({error}); it may be truncated"]) from error
     if not isinstance(document, dict) or "schema" not in document:
         raise InvalidRecord(path, ["is JSON but not a record: it has no `schema`"])
-    if document["schema"] != 1:
-        raise InvalidRecord(path, [f"has schema {document['schema']!r}; this version reads 1"])
     try:
-        record = Record.model_validate_json(data)
+        found = content_hash(document)
+        record = Record.model_validate_json(json.dumps(upgrade(document)))
     except ValidationError as error:
         raise InvalidRecord(path, [_sentence(fault) for fault in error.errors()]) from error
     except (ValueError, RecursionError) as error:
         raise InvalidRecord(path, [str(error)]) from error
-    faults = list(metric_faults(record.metrics))
-    try:
-        found = content_hash(document)
-    except ValueError as error:
-        faults.append(str(error))
-    else:
-        if found != record.hash:
-            faults.append(f"hash: the content hashes to {found}, the file says {record.hash}")
+    faults = list(content_faults(record))
+    if found != record.hash:
+        faults.append(f"hash: the content hashes to {found}, the file says {record.hash}")
     if faults:
         raise InvalidRecord(path, faults)
     return record
+
+
+def content_faults(record: Record) -> Iterator[str]:
+    """What is impossible in a record of the right form."""
+    yield from metric_faults(record.metrics)
+    yield from rule_faults(record)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of two values of one name, two readers might take different ones."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
 
 
 def _sentence(fault: Any) -> str:
@@ -74,14 +93,29 @@ def _sentence(fault: Any) -> str:
 
 def read(path: Path) -> Record:
     """The record in a file; raises InvalidRecord, or OSError if it can't be read."""
-    if path.stat().st_size > MAX_BYTES:
-        raise InvalidRecord(path, [f"is over {MAX_BYTES} bytes long"])
-    return parse(path.read_bytes(), path)
+    return parse(read_bounded(path, MAX_BYTES), path)
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """At most `limit` + 1 bytes of an ordinary file; InvalidRecord for a link, a pipe or a device.
+
+    A link in a results folder would let its author have any file of this machine read.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise InvalidRecord(path, ["is a link or no ordinary file"])
+    with path.open("rb") as file:
+        return file.read(limit + 1)
 
 
 def record_files(results: Path) -> Iterator[Path]:
-    """Every JSON file below a results folder, in a fixed order."""
-    return iter(sorted(path for path in results.rglob("*.json") if not path.name.startswith(TEMPORARY)))
+    """Every JSON file below a results folder that should be a record, in a fixed order."""
+    return iter(
+        sorted(
+            path
+            for path in results.rglob("*.json")
+            if not path.name.startswith(TEMPORARY) and not path.name.endswith(RERUN)
+        )
+    )
 
 
 def preview_path(path: Path) -> Path:
@@ -103,25 +137,31 @@ def write(record: Record, preview: bytes | None, results: Path) -> Path:
     if preview is not None:
         if record.preview is None or record.preview.sha256 != sha256(preview):
             raise ValueError("the preview is not the one that the record names")
-        new_image = _temporary(image, preview)
+        try:
+            new_image = _temporary(image, preview)
+        except OSError:
+            new_record.unlink(missing_ok=True)
+            raise
         path.unlink(missing_ok=True)
         os.replace(new_image, image)
         os.replace(new_record, path)
     else:
         os.replace(new_record, path)
         image.unlink(missing_ok=True)
+    path.with_name(path.name.removesuffix(".json") + RERUN).unlink(missing_ok=True)
     _sync_folder(path.parent)
     return path
 
 
-def clean(results: Path) -> None:
-    """Remove what an interrupted write left behind."""
-    for path in results.rglob(f"{TEMPORARY}*"):
-        path.unlink(missing_ok=True)
+def clean(path: Path) -> None:
+    """Remove what an interrupted write of the record at `path` left; for whoever may write it, no other."""
+    for name in (path.name, preview_path(path).name):
+        for leftover in path.parent.glob(f"{TEMPORARY}*-{glob.escape(name)}"):
+            leftover.unlink(missing_ok=True)
 
 
 def _temporary(path: Path, data: bytes) -> Path:
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{path.name}")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganqbench.records.acceptance import Published, folder_faults
 from ganqbench.records.canonical import sha256
+from ganqbench.records.rerun import rerun_faults
+from ganqbench.records.rules import identity_faults
 from ganqbench.records.schema import Record
-from ganqbench.records.store import MAX_PREVIEW_BYTES, InvalidRecord, preview_path, read, record_files
-
-RELATIVE = 1e-6
+from ganqbench.records.store import (
+    MAX_PREVIEW_BYTES,
+    InvalidRecord,
+    preview_path,
+    read,
+    read_bounded,
+    record_files,
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,9 @@ class Report:
 
 
 def validate(path: Path) -> Report:
-    """Check one record file, or every JSON file below a folder."""
+    """Check one record file, or every JSON file below a folder and what must hold between them."""
     files = [path] if path.is_file() else list(record_files(path))
+    published = Published()
     records: list[tuple[Path, Record]] = []
     faults: list[Fault] = []
     for file in files:
@@ -47,11 +55,21 @@ def validate(path: Path) -> Report:
         except OSError as error:
             faults.append(Fault(file, f"can't be read: {error}"))
             continue
-        found = [Fault(file, what) for what in record_faults(record, file)]
-        faults += found
+        found = [
+            *record_faults(record, file),
+            *identity_faults(record),
+            *rerun_faults(file, record),
+            *published.faults(record),
+        ]
+        faults += [Fault(file, what) for what in found]
         if not found:
             records.append((file, record))
-    return Report(tuple(records), tuple(faults))
+    together = [Fault(file, what) for file, what in folder_faults(records)]
+    disputed = {fault.path for fault in together}
+    return Report(
+        tuple((file, record) for file, record in records if file not in disputed),
+        (*faults, *together),
+    )
 
 
 def record_faults(record: Record, path: Path) -> Iterator[str]:
@@ -60,32 +78,20 @@ def record_faults(record: Record, path: Path) -> Iterator[str]:
     if path.resolve().parts[-len(expected.parts) :] != expected.parts:
         yield f"holds the record of {record.cell}, which belongs at {expected}"
     yield from _preview_faults(record, preview_path(path))
-    yield from _audit_faults(record)
 
 
 def _preview_faults(record: Record, image: Path) -> Iterator[str]:
     if record.preview is None:
         return
-    if not image.is_file():
+    try:
+        data = read_bounded(image, MAX_PREVIEW_BYTES)
+    except FileNotFoundError:
         yield f"its image {image.name} is missing"
         return
-    data = image.read_bytes() if image.stat().st_size <= MAX_PREVIEW_BYTES else b""
-    if not data:
+    except (InvalidRecord, OSError) as error:
+        yield f"its image {image.name} can't be read: {error}"
+        return
+    if not data or len(data) > MAX_PREVIEW_BYTES:
         yield f"its image {image.name} is empty or over {MAX_PREVIEW_BYTES} bytes"
     elif sha256(data) != record.preview.sha256:
         yield f"its image {image.name} is not the one that was recorded"
-
-
-def _audit_faults(record: Record) -> Iterator[str]:
-    """Disagreement between the totals of an audit and its rows."""
-    audit = record.audit
-    if audit is None:
-        return
-    total = sum(op.macs for op in audit.ops if op.match != "extra" and not op.exempt)
-    if total != audit.macs:
-        yield f"audit.macs is {audit.macs}, its operations sum to {total}"
-    names = ("coverage", "coverage_undeclared")
-    for name, counted in zip(names, audit.recount(record.cell.bits), strict=True):
-        stated = getattr(audit, name)
-        if not math.isclose(stated, counted, rel_tol=RELATIVE, abs_tol=RELATIVE):
-            yield f"audit.{name} is {stated}, its operations give {counted:.6f}"

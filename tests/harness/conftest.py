@@ -40,6 +40,7 @@ def plugin_environment(tmp_path: Path) -> dict[str, str]:
         "PYTHONPATH": str(PLUGINS),
         "GANQBENCH_HOME": str(tmp_path / "home"),
         "FAULTY_MARKS": str(tmp_path / "marks"),
+        "GANQBENCH_PASS": "FAULTY_MARKS FAULTY_SLEEP",
     }
 
 

@@ -51,7 +51,7 @@ def provenance(**more: Any) -> dict[str, Any]:
             "os": "Linux 6.1",
         },
         "command": "ganqbench run --suite mini",
-        "protocol": {"resolution": 64, "calibrate": 4, "final": 8, "batch": 2},
+        "protocol": {"resolution": 64, "calibrate": 4, "final": 96, "batch": 2},
         "seeds": {"calibration": 0},
         "finished": "2026-11-24T02:40:00Z",
         **more,
@@ -85,7 +85,7 @@ def audit(bits: str, **more: Any) -> dict[str, Any]:
         "coverage_undeclared": 1.0,
         "hidden_work": 0,
         "macs": 3 * 10**9,
-        "bops": 3 * 10**9 * weights * activations,
+        "bops": 10**9 * (2 * weights * activations + activations**2),
         "bytes": 11_378_179 * weights // 8,
         "ops": ops,
         **more,
@@ -135,10 +135,11 @@ def document(
         made["audit"] = audit(bits)
         made["preview"] = {"sha256": sha256(image), "items": 8, "width": width, "height": height}
         if psnr is not None and adapter != "fp32":
+            error = 200 * 10 ** (-psnr / 20)
             made["metrics"] = {
                 "psnr": metric(psnr, 0.4, worst=psnr - 5),
                 "ssim": metric(0.9, 0.01, worst=0.8),
-                "mae": metric(2.0, 0.1, worst=4.0),
+                "mae": metric(0.5 * error, 0.1 * error, worst=error),
             }
     return {**made, **more}
 

@@ -55,7 +55,7 @@ def test_fp32_first_then_by_psnr_then_without_result(small: tuple[Path, Path]) -
 
 def test_by_fid_where_there_is_one(tmp_path: Path) -> None:
     results = tmp_path / "results"
-    fid = {"identity": "inception", "n": 5000}
+    fid = {"identity": "inception"}
     base = factory.document("fp32", "baseline", "FP32", metrics={"fid": factory.metric(3.0, 0.1, **fid)})
     factory.put(results, base)
     for method, value, psnr in (("worse", 9.0, 45.0), ("better", 2.9, 30.0)):

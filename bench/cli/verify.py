@@ -1,0 +1,93 @@
+"""`ganqbench verify`: does a record's cell give the same numbers here?"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ganqbench.records.schema import Record
+
+UNCHECKED = 3
+"""Exit status when nothing differs but a record could not be checked."""
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--sample", type=click.IntRange(1), help="Only so many of the records, drawn at random.")
+@click.option("--draw", type=int, help="Seed of the draw, as an earlier call printed it.")
+@click.option("--jobs", type=click.IntRange(1), help="Cells at a time; by default one per core.")
+@click.option("--who", help="Leave a note beside each record that agrees: re-run, by whom and where.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The generator that records of suite `own` were measured on.",
+)
+@click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
+@click.option("--suite", "suite_name", default="mini", show_default=True, help="Suite run on the checkpoint.")
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    sample: int | None,
+    draw: int | None,
+    jobs: int | None,
+    who: str | None,
+    checkpoint: Path | None,
+    arch: str | None,
+    suite_name: str,
+) -> None:
+    """Run the cells of records again and compare each number within its recorded tolerance.
+
+    PATHS are record files or folders. Exit status 0: all agree. 1: one differs or is no valid record.
+    3: none differs, but one could not be run here.
+    """
+    from ganqbench.harness.gans import Gans
+    from ganqbench.harness.verify import verify as run_again
+    from ganqbench.records.rerun import label, make_rerun, write_rerun
+    from ganqbench.records.text import printable
+
+    records, faults = _records(paths)
+    for fault in faults:
+        click.echo(printable(fault), err=True)
+    if sample is not None and sample < len(records):
+        draw = random.SystemRandom().randrange(2**32) if draw is None else draw
+        click.echo(f"{sample} of {len(records)} records, drawn with --draw {draw}")
+        records = random.Random(draw).sample(records, sample)
+    differ = unchecked = 0
+    with tempfile.TemporaryDirectory(prefix="ganqbench-verify-") as work:
+        gans = Gans(checkpoint, arch, suite_name) if checkpoint else None
+        for verdict in run_again(records, Path(work), jobs or os.cpu_count() or 1, gans):
+            if verdict.agrees and verdict.again is not None and who:
+                write_rerun(make_rerun(verdict.record, verdict.again, who), verdict.path)
+            kind = label(verdict.path, verdict.record)
+            click.echo(printable(f"{verdict.path} ({kind}): {verdict}"))
+            differ += bool(verdict.differences)
+            unchecked += verdict.again is None
+    agree = len(records) - differ - unchecked
+    click.echo(f"{agree} agree, {differ} differ, {unchecked} not checked, {len(faults)} faults.")
+    if differ or faults:
+        ctx.exit(1)
+    if unchecked:
+        ctx.exit(UNCHECKED)
+
+
+def _records(paths: tuple[Path, ...]) -> tuple[list[tuple[Path, Record]], list[str]]:
+    """The valid records in files and folders, each once, and what is wrong with the others."""
+    from ganqbench.errors import UserError
+    from ganqbench.records.validate import validate
+
+    found: dict[Path, tuple[Path, Record]] = {}
+    faults: list[str] = []
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"There is no {path}.", "Give record files or folders of records.")
+        report = validate(path)
+        found |= {file.resolve(): (file, record) for file, record in report.records}
+        faults += map(str, report.faults)
+    return list(found.values()), faults

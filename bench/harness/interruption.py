@@ -1,0 +1,53 @@
+"""Signals that end a run, turned into a question that the run asks when it can answer it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(Exception):
+    """A run ended early because it was told to; finished cells are kept."""
+
+    def __init__(self, number: int, finished: int, left: int) -> None:
+        name = signal.Signals(number).name
+        super().__init__(
+            f"Stopped by {name}: {finished} cells finished and kept, {left} left. "
+            "The same command goes on from here."
+        )
+        self.number = number
+
+
+class Interruption:
+    """The first signal that came, or None."""
+
+    number: int | None = None
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Note SIGINT, SIGTERM and SIGHUP instead of dying; a second SIGINT raises KeyboardInterrupt.
+
+    Signals reach the main thread only; in another nothing is changed.
+    """
+    found = Interruption()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if found.number is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        found.number = number if found.number is None else found.number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield found
+        return
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield found
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,105 @@
+"""The note beside a record that somebody ran its cell again: who, where, and what came out.
+
+A record without one is self-reported. The note names the record by its hash, so it can't vouch for
+another one that takes the record's place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ganqbench.records.canonical import canonical
+from ganqbench.records.schema import Count, Hardware, Name, Part, Record, Sha256, Text
+from ganqbench.records.store import RERUN
+
+MAX_BYTES = 200_000
+Label = Literal["self-reported", "re-run"]
+
+
+class Rerun(Part):
+    """One re-run of a record's cell that agreed with it within tolerance."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    record: Sha256
+    """Hash of the record that was checked."""
+    again: Sha256
+    """Hash of the record that the re-run made."""
+    who: Name
+    hardware: Hardware
+    versions: Annotated[dict[Name, Name | None], Field(max_length=64)]
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
+    finished: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    compared: Count
+    """Metrics that were compared."""
+    note: Text | None = None
+
+
+def rerun_path(path: Path) -> Path:
+    """Where the note on a record file lies."""
+    return path.with_name(path.name.removesuffix(".json") + RERUN)
+
+
+def make_rerun(record: Record, again: Record, who: str) -> Rerun:
+    """The note that `again`, the same cell run here, agreed with `record`."""
+    where = again.provenance
+    return Rerun.model_validate(
+        {
+            "schema": 1,
+            "record": record.hash,
+            "again": again.hash,
+            "who": who,
+            "hardware": where.hardware,
+            "versions": where.versions,
+            "commit": where.commit,
+            "finished": where.finished,
+            "compared": len(record.metrics),
+        }
+    )
+
+
+def write_rerun(rerun: Rerun, path: Path) -> None:
+    """Put the note beside the record file `path`; it is there whole or not at all."""
+    target = rerun_path(path)
+    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
+    temporary.write_bytes(canonical(rerun.model_dump(mode="json", by_alias=True)) + b"\n")
+    os.replace(temporary, target)
+
+
+def rerun_faults(path: Path, record: Record) -> list[str]:
+    """What is wrong with the note beside a record; nothing where there is none."""
+    try:
+        found = read_rerun(path)
+    except ValueError as error:
+        return [str(error)]
+    if found is not None and found.record != record.hash:
+        return [f"its note {rerun_path(path).name} is on another record, {found.record}"]
+    return []
+
+
+def read_rerun(path: Path) -> Rerun | None:
+    """The note beside the record file `path`, or None; raises ValueError if it is no such note."""
+    place = rerun_path(path)
+    if not place.is_file():
+        return None
+    if place.stat().st_size > MAX_BYTES:
+        raise ValueError(f"its note {place.name} is over {MAX_BYTES} bytes long")
+    data = place.read_bytes()
+    try:
+        document: Any = json.loads(data)
+        return Rerun.model_validate_json(canonical(document))
+    except (ValidationError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"its note {place.name} can't be read: {str(error)[:300]}") from error
+
+
+def label(path: Path, record: Record) -> Label:
+    """Whether somebody ran this record's cell again and agreed, or it rests on its author's word."""
+    try:
+        found = read_rerun(path)
+    except ValueError:
+        return "self-reported"
+    return "re-run" if found is not None and found.record == record.hash else "self-reported"
