@@ -19,7 +19,7 @@ BASELINE_METHOD = "baseline"
 
 
 class Grid(BaseModel):
-    """A rectangle of cells; methods are written `adapter.method`."""
+    """A rectangle of cells; methods are written `adapter.method` or `adapter.method+recipe`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,16 +54,19 @@ class Suite(BaseModel):
     def _grid_cells(self) -> Iterator[Cell]:
         for grid in self.grid:
             for name in grid.methods:
-                adapter, method = name.split(".")
+                adapter, _, rest = name.partition(".")
+                method, _, recipe = rest.partition("+")
                 for bits in grid.bits:
                     for seed in grid.seeds:
-                        yield self._cell(grid.gan, adapter, method, str(bits), seed)
+                        yield self._cell(grid.gan, adapter, method, str(bits), seed, recipe or None)
 
     def baseline(self, gan: str) -> Cell:
         """The full-precision cell that a GAN's other cells are paired to."""
         return self._cell(gan, "fp32", BASELINE_METHOD, "FP32", 0)
 
-    def _cell(self, gan: str, adapter: str, method: str, bits: str, seed: int) -> Cell:
+    def _cell(
+        self, gan: str, adapter: str, method: str, bits: str, seed: int, recipe: str | None = None
+    ) -> Cell:
         return Cell.model_validate(
             {
                 "suite": self.name,
@@ -71,6 +74,7 @@ class Suite(BaseModel):
                 "gan": gan,
                 "adapter": adapter,
                 "method": method,
+                "recipe": recipe,
                 "bits": bits,
                 "seed": seed,
             }

@@ -113,6 +113,13 @@ class Ganq(Adapter):
             options={"scheme": {"weights": "lsq", "activations": "lsq-plus"}, "then": "distill"},
             trainable=True,
         ),
+        "qat-lsq": Method(
+            title="Learned steps and offsets, as calibrated: a start for recipes",
+            kind="qat",
+            reference="Bhalgat et al. 2020 (arXiv 2004.09576); MSE-optimal ranges at first.",
+            options={"scheme": {"weights": "lsq", "activations": "lsq-plus"}},
+            trainable=True,
+        ),
         "pact": Method(
             title="PACT: learned clips",
             kind="qat",

@@ -18,14 +18,18 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from ganqbench.adapter import Adapter
-from ganqbench.audit import AuditReport, audit
+from ganqbench.audit import AuditReport
+from ganqbench.audit.integer import audit_model
 from ganqbench.cell import Cell
+from ganqbench.deploy.session import own_session
 from ganqbench.harness.baselines import Array, Baselines, array_hash
 from ganqbench.harness.evaluate import Evaluation
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.phases import Phases
 from ganqbench.metrics.interval import Estimate
 from ganqbench.protocol import Protocol
+from ganqbench.recipes.fine_tune import Diverged, fine_tune
+from ganqbench.recipes.recipe import RECIPES
 from ganqbench.zoo.generator import Batches, ZooEntry, to_uint8
 
 SHOWN = 8
@@ -106,10 +110,13 @@ def measure(
         module = adapter.quantize(copy.deepcopy(reference), calibration, cell)
         if not isinstance(module, torch.nn.Module):
             raise CellFailed(f"The adapter returned {type(module).__name__} instead of a module.")
-        module.eval()
+        module = own_session(module.eval())
+    if cell.recipe is not None:
+        with phases("fine-tune"):
+            _fine_tune(module, reference, entry, protocol, cell)
     with phases("audit"):
         first, second, *_ = items.indices()
-        report = audit(
+        report = audit_model(
             module,
             items.source.batch(first),
             reference=reference,
@@ -127,6 +134,25 @@ def measure(
             shown = _evaluate(evaluation, module, items, images, report)
             metrics = evaluation.of_quantized(features)
     return Measured(metrics, evaluation.identities(metrics), report, shown, array_hash(images))
+
+
+def _fine_tune(
+    module: torch.nn.Module, reference: torch.nn.Module, entry: ZooEntry, protocol: Protocol, cell: Cell
+) -> None:
+    """Apply the cell's recipe to the module in place, with the full-precision generator as teacher."""
+    assert cell.recipe is not None
+    try:
+        fine_tune(
+            module,
+            copy.deepcopy(reference),
+            entry,
+            RECIPES[cell.recipe],
+            resolution=protocol.resolution,
+            weight_bits=cell.bits.weights,
+            seed=cell.seed,
+        )
+    except Diverged as error:
+        raise CellFailed(str(error)) from error
 
 
 def _evaluate(

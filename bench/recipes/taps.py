@@ -1,0 +1,40 @@
+"""Outputs of the blocks that student and teacher share, caught while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+BLOCKS = frozenset({"ResnetBlock", "GenBlock", "SelfAttention", "StyledConv"})
+"""Classes of the zoo whose outputs are compared: residual blocks, attention, styled convolutions."""
+
+
+def shared_blocks(teacher: nn.Module, student: nn.Module) -> tuple[str, ...]:
+    """Names of the teacher's blocks that the student has too; graph-based students may have none."""
+    there = dict(student.named_modules())
+    return tuple(
+        name for name, module in teacher.named_modules() if type(module).__name__ in BLOCKS and name in there
+    )
+
+
+@contextmanager
+def outputs(model: nn.Module, names: tuple[str, ...]) -> Iterator[dict[str, Tensor]]:
+    """A dictionary that each forward pass fills with the blocks' outputs."""
+    caught: dict[str, Tensor] = {}
+
+    def catch(name: str, output: object) -> None:
+        if isinstance(output, Tensor):
+            caught[name] = output
+
+    modules = dict(model.named_modules())
+    handles = [
+        modules[name].register_forward_hook(lambda _module, _inputs, output, name=name: catch(name, output))
+        for name in names
+    ]
+    try:
+        yield caught
+    finally:
+        for handle in handles:
+            handle.remove()
