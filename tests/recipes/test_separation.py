@@ -24,6 +24,8 @@ def test_no_recipe_reaches_the_metric_network_or_final_items(file: Path) -> None
 
 def test_recipes_say_what_they_are() -> None:
     for recipe in RECIPES.values():
-        assert recipe.title and recipe.reference
-        assert recipe.losses and all(weight > 0 for weight in recipe.losses.values())
+        assert recipe.title
+        assert recipe.reference
+        assert recipe.losses
+        assert all(weight > 0 for weight in recipe.losses.values())
     assert len({recipe.title for recipe in RECIPES.values()}) == len(RECIPES)
