@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ganqbench.site import names
-from ganqbench.site.columns import BY_KEY, COST, METRICS, Column
+from ganqbench.site.columns import BY_KEY, COST, METRICS, WAITING, Column
 from ganqbench.site.identity import Mixed
 from ganqbench.site.judge import NO_RANK
 from ganqbench.site.row import Row
@@ -66,7 +66,10 @@ class Board:
         filled = {key for row in self.rows for key, value in row.values.items() if value is not None}
         first = [self.lead] if self.lead.key in filled else []
         others = [column for column in (*METRICS, *COST) if column.key in filled - {self.lead.key}]
-        return (*first, *(column.fitted(row.values for row in self.rows) for column in others))
+        fitted = [column.fitted(row.values for row in self.rows) for column in others]
+        if self.lead.key == "fid":
+            fitted = [replace(one, extra=one.extra or one.key in WAITING) for one in fitted]
+        return (*first, *fitted)
 
     @property
     def extras(self) -> int:

@@ -16,6 +16,7 @@ from ganqbench.site.board import Board
 from ganqbench.site.load import Fault, Loaded, load
 from ganqbench.site.pages import image_path, json_path, pages
 from ganqbench.site.render import assets, environment, render
+from ganqbench.site.support import Support, read_support
 
 MARKER = ".ganqbench-site"
 """A file that says a folder was made here, so that it may be replaced."""
@@ -30,20 +31,22 @@ class SiteReport:
     faults: tuple[Fault, ...]
 
 
-def build(results: Path, out: Path) -> SiteReport:
+def build(results: Path, out: Path, matrix: Path | None = None) -> SiteReport:
     """Build the site of all valid records below `results` in the folder `out`.
 
-    The same results give the same bytes. Raises UserError if `out` holds something else than an
-    earlier site, which would be lost.
+    `matrix` is the file of the conformance tests that says which method holds where; without one the
+    pages of methods don't say so. The same input gives the same bytes. Raises UserError if `out` holds
+    something else than an earlier site, which would be lost.
     """
     results, out = results.resolve(), out.resolve()
     _check(results, out)
+    support = read_support(matrix) if matrix else {}
     loaded = load(results)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
     try:
         files = []
-        for path, content in _files(loaded):
+        for path, content in _files(loaded, support):
             target = fresh / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
@@ -69,7 +72,7 @@ def _check(results: Path, out: Path) -> None:
         )
 
 
-def _files(loaded: Loaded) -> Iterator[tuple[str, bytes]]:
+def _files(loaded: Loaded, support: Support) -> Iterator[tuple[str, bytes]]:
     """Every file of the site."""
     yield MARKER, b"Built by ganqbench; the next build replaces this folder.\n"
     folder = assets()
@@ -83,7 +86,7 @@ def _files(loaded: Loaded) -> Iterator[tuple[str, bytes]]:
         if run.image is not None:
             yield image_path(run), run.image
     templates = environment(folder)
-    for page in pages(loaded, made):
+    for page in pages(loaded, made, support):
         yield page.path, render(templates, page.template, page.path, page.context).encode()
 
 
@@ -92,6 +95,8 @@ def _tables(loaded: Loaded, made: tuple[Board, ...]) -> Iterator[tuple[str, byte
     rows = tables.rows_table(runs)
     yield "data/runs.csv", export.csv(runs).encode()
     yield "data/runs.json", export.as_json(runs).encode()
+    yield "data/runs.parquet", export.parquet(runs)
+    yield "data/rows.parquet", export.parquet(rows)
     yield "data/rows.csv", export.csv(rows).encode()
     yield "data/rows.json", export.as_json(rows).encode()
     yield "data/record.schema.json", export.record_schema().encode()
@@ -100,6 +105,7 @@ def _tables(loaded: Loaded, made: tuple[Board, ...]) -> Iterator[tuple[str, byte
         part = rows[here & (rows["gan"] == board.gan)]
         yield f"{board.folder}/rows.csv", export.csv(part).encode()
         yield f"{board.folder}/rows.json", export.as_json(part).encode()
+        yield f"{board.folder}/rows.parquet", export.parquet(part)
 
 
 def _swap(fresh: Path, out: Path) -> None:

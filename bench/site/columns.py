@@ -119,7 +119,22 @@ COST: tuple[Column, ...] = (
         "s",
         "calibration",
     ),
+    Column(
+        "latency_s", "Latency", "less", _scaled(1e-3), "One image, fastest integer runtime", "ms", "latency"
+    ),
+    Column("speedup", "Speed-up", "more", _scaled(1), "Against the best FP32 runtime", "\u00d7", extra=True),
+    Column(
+        "integer_share",
+        "Integer",
+        "more",
+        fmt.share,
+        "Share of MACs that integer kernels executed",
+        short="integer",
+        extra=True,
+    ),
 )
+WAITING = ("psnr", "coverage_of_macs", "bops")
+"""Columns that wait behind "all columns" too, where a distance says more than pixels do."""
 BY_KEY: Mapping[str, Column] = {column.key: column for column in (*METRICS, *COST)}
 
 

@@ -1,7 +1,8 @@
-"""The numbers behind the pages as CSV and JSON."""
+"""The numbers behind the pages as CSV, JSON and Parquet."""
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -26,6 +27,13 @@ def as_json(table: pd.DataFrame) -> str:
     """A table as a list of objects; a missing value is null."""
     lines = [{str(name): _value(value) for name, value in line.items()} for line in table.to_dict("records")]
     return json.dumps(lines, indent=1, allow_nan=False) + "\n"
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    """A table as Parquet, types kept; a missing value is null."""
+    file = io.BytesIO()
+    table.reset_index(drop=True).to_parquet(file, engine="pyarrow", compression="zstd", index=False)
+    return file.getvalue()
 
 
 def record_schema() -> str:

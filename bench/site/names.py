@@ -53,6 +53,7 @@ GANS: Mapping[str, Gan] = {
 }
 # The more images a suite takes, the further in front its numbers stand.
 SUITE_ORDER = ("paper", "full", "standard", "mini")
+ARCHITECTURES: Mapping[str, str] = {"stylegan2": "StyleGAN2", "sagan": "SAGAN", "cyclegan": "CycleGAN"}
 KINDS: Mapping[str, str] = {"baseline": "", "ptq": "PTQ", "reconstruction": "Reconstruction", "qat": "QAT"}
 RECIPES: Mapping[str, str] = {
     "distill": "distillation",
@@ -64,6 +65,12 @@ RECIPES: Mapping[str, str] = {
 def backend(adapter: str) -> Backend:
     """Label and mark of an adapter."""
     return BACKENDS.get(adapter, Backend(adapter, "other", "ring"))
+
+
+def backend_rank(adapter: str) -> tuple[int, str]:
+    """Sort key: backends in the order of `BACKENDS`, unknown ones last."""
+    known = list(BACKENDS)
+    return known.index(adapter) if adapter in known else len(known), adapter
 
 
 def gan(name: str) -> Gan:

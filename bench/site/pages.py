@@ -11,15 +11,24 @@ from typing import Any
 from ganqbench.records.schema import MIN_COVERAGE
 from ganqbench.site import format as fmt
 from ganqbench.site import names, suites
+from ganqbench.site.ablation import ablation
 from ganqbench.site.board import Board, bits_order
+from ganqbench.site.catalogue import catalogue
 from ganqbench.site.columns import METRICS
 from ganqbench.site.findings import findings
+from ganqbench.site.heatmap import heatmaps
 from ganqbench.site.identity import space
 from ganqbench.site.judge import MARGIN
 from ganqbench.site.load import Loaded, Run
 from ganqbench.site.pareto import front
+from ganqbench.site.plot import HEIGHT, plots
 from ganqbench.site.row import Row
+from ganqbench.site.support import Support
+from ganqbench.site.timings import timings
 from ganqbench.site.whisker import Scale
+
+HOME_ROWS = 10
+"""How many methods the map on the home page shows of each bit-width."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Tile:
     ratio: float
 
 
-def pages(loaded: Loaded, boards: tuple[Board, ...]) -> Iterator[Page]:
+def pages(loaded: Loaded, boards: tuple[Board, ...], support: Support) -> Iterator[Page]:
     """Every page of the site."""
     by_gan = {gan: tuple(group) for gan, group in groupby(boards, key=lambda board: board.gan)}
     common = {"by_gan": by_gan, "runs_total": len(loaded.runs)}
@@ -48,6 +57,7 @@ def pages(loaded: Loaded, boards: tuple[Board, ...]) -> Iterator[Page]:
     yield Page(
         "data.html", "data.html.j2", {**common, "current": "data", "boards": boards, "faults": loaded.faults}
     )
+    yield from _methods(common, by_gan, boards, support)
     for board in boards:
         context = {**common, "current": board.gan, "board": board}
         yield Page(board.path, "board.html.j2", {**context, **_board(board, by_gan[board.gan])})
@@ -84,6 +94,29 @@ def _beside(run: Run, suffix: str) -> str:
     return f"{str(run.cell.path).removesuffix('json')}{suffix}"
 
 
+def _methods(
+    common: dict[str, Any],
+    by_gan: dict[str, tuple[Board, ...]],
+    boards: tuple[Board, ...],
+    support: Support,
+) -> Iterator[Page]:
+    """The index of methods with its map, and a page for each method and each backend."""
+    owners = catalogue(boards, support)
+    context = {**common, "current": "methods", "catalogue": owners}
+    yield Page("methods/index.html", "methods.html.j2", {**context, "heatmaps": heatmaps(by_gan)})
+    for owner in owners:
+        best = [
+            (board, next(row for row in board.results if row.adapter == owner.adapter and row.bits == bits))
+            for board in boards
+            for bits in board.best()
+            if any(row.adapter == owner.adapter and row.bits == bits for row in board.results)
+        ]
+        yield Page(owner.path, "backend.html.j2", {**context, "owner": owner, "best": best})
+        for entry in owner.entries:
+            more = {"owner": owner, "entry": entry, "arch_titles": names.ARCHITECTURES}
+            yield Page(entry.path, "method.html.j2", {**context, **more})
+
+
 def _protocol() -> dict[str, Any]:
     return {"current": "protocol", "least": MIN_COVERAGE, "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}%"}
 
@@ -91,6 +124,8 @@ def _protocol() -> dict[str, Any]:
 def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
     return {
         "findings": {gan: findings(boards[0]) for gan, boards in by_gan.items()},
+        "heatmaps": heatmaps(by_gan),
+        "heat_rows": HOME_ROWS,
         "pictures": {gan: _comparison(boards[0]) for gan, boards in by_gan.items()},
     }
 
@@ -101,6 +136,7 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
     tried = [row for row in board.rows if not row.is_baseline]
     backends, bits = Counter(row.adapter for row in tried), Counter(row.bits for row in tried)
     kinds = Counter(row.kind for row in tried if row.kind)
+    smallest = front(board, "bytes")
     records = [run.record for row in board.rows for run in row.runs]
     return {
         "siblings": tuple(other for other in siblings if other is not board),
@@ -109,7 +145,9 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
         "bits": [(width, bits[width]) for width in sorted(bits, key=bits_order)],
         "kinds": sorted(kinds.items()),
-        "pareto": {row.id for row in front(board, "bytes")},
+        "front": smallest,
+        "pareto": {row.id for row in smallest},
+        "ablation": ablation(board),
         "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}% of its {board.lead.title}",
         "titles": {column.key: column.title for column in METRICS},
         "identities": _identities(board),
@@ -120,6 +158,9 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
         "machines": sorted({r.provenance.hardware.cpu for r in records}),
         "measured": max((r.provenance.finished for r in records), default=""),
         "comparison": _comparison(board),
+        "plots": plots(board),
+        "plot_height": HEIGHT,
+        "has_latency": any(row.get("latency_s") is not None for row in board.results),
         "run_path": run_path,
     }
 
@@ -175,6 +216,7 @@ def _run(board: Board, row: Row, run: Run) -> dict[str, Any]:
         "reference_run": pictured[0] if pictured and not run.cell.is_baseline else None,
         "tile": tile(run),
         "paired": paired,
+        "timings": timings(run.record),
         "described": any(metric.identity or metric.note for metric in run.record.metrics.values()),
         "run_path": run_path,
         "image_path": image_path,

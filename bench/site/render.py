@@ -14,6 +14,8 @@ from markupsafe import Markup
 from ganqbench.errors import UserError
 from ganqbench.site import findings, whisker
 from ganqbench.site import format as fmt
+from ganqbench.site.catalogue import backend_path, method_path
+from ganqbench.site.heatmap import SHADES
 
 
 def assets() -> Path:
@@ -50,6 +52,9 @@ def environment(folder: Path) -> Environment:
     made.globals |= {
         "fmt": fmt,
         "whisker": whisker,
+        "method_path": method_path,
+        "backend_path": backend_path,
+        "shade_texts": SHADES,
         "value_text": findings.value_text,
     }
     return made

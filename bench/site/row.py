@@ -54,6 +54,16 @@ class Row:
         return names.method_title(self.adapter, self.method, self.recipe)
 
     @property
+    def start(self) -> str:
+        """What the method is called without its recipe."""
+        return "FP32 baseline" if self.is_baseline else names.method_title(self.adapter, self.method, None)
+
+    @property
+    def recipe_title(self) -> str:
+        """What its recipe is called; empty without one."""
+        return names.RECIPES.get(self.recipe, self.recipe) if self.recipe else ""
+
+    @property
     def reference(self) -> str | None:
         """Where the method comes from, in a line."""
         return names.method_reference(self.adapter, self.method)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ganqbench.records.bounds import BOUNDS, WORST_IS_GREATEST
 from ganqbench.site.load import Run
+from ganqbench.site.timings import fastest
 
 KEYS = ["suite", "suite_version", "gan", "adapter", "method", "recipe", "bits"]
 """What makes a row of the board."""
@@ -16,7 +17,8 @@ STATUSES = ("ok", "failed", "skipped")
 PARTS = ("", "_low", "_high", "_worst", "_n")
 """Suffixes of a metric's numbers."""
 TEXTS = ("identity", "note")
-MEASURED = ["coverage_of_macs", "macs", "bops", "bytes", "calibration_s", "peak_memory"]
+TIMED = ["latency_s", "speedup", "integer_share"]
+MEASURED = ["coverage_of_macs", "macs", "bops", "bytes", "calibration_s", *TIMED, "peak_memory"]
 
 
 def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
@@ -112,6 +114,13 @@ def _line(run: Run) -> dict[str, Any]:
     if "quantize" in record.cost.phases and not cell.is_baseline:
         # CPU time: what else the machine was doing does not enter it.
         line["calibration_s"] = record.cost.phases["quantize"].cpu_s
+    timing = fastest(record)
+    if timing is not None:
+        line |= {
+            "latency_s": timing.latency_s,
+            "speedup": timing.ratio,
+            "integer_share": timing.integer_share,
+        }
     return line
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-OPTIONAL_IN_SVG = {"use", "path", "circle", "rect"}
+OPTIONAL_IN_SVG = {"use", "path", "circle", "rect", "line"}
 # Attributes whose value is fetched or followed.
 ADDRESSES = {"href", "src", "data-src", "poster", "action", "srcset"}
 BLOCKS_IN_P = {"p", "div", "section", "table", "ul", "ol", "dl", "pre", "figure", "details", "h1", "h2", "h3"}
