@@ -47,7 +47,7 @@ Not covered
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import torch
@@ -56,7 +56,7 @@ from torch import nn
 from ganqbench.audit.evidence import Silence, breaches, hidden_work, other_inputs
 from ganqbench.audit.intercept import Observation, Run, Weights, images_of, seeded, watch
 from ganqbench.audit.matching import Pair, match, site_names
-from ganqbench.audit.operands import UNREADABLE
+from ganqbench.audit.operands import UNREADABLE, Held
 from ganqbench.audit.packing import packed_bytes
 from ganqbench.audit.report import AuditReport, Match, Op
 from ganqbench.zoo.generator import Generator, Inputs
@@ -74,6 +74,7 @@ def audit(
     exempt: Exempt | None = None,
     declared: Iterable[str] = (),
     second: Inputs | None = None,
+    held: Mapping[str, Held] | None = None,
 ) -> AuditReport:
     """Measure at which widths a quantized generator really computes.
 
@@ -83,7 +84,8 @@ def audit(
     negating the floating-point inputs. `exempt` names reference sites that the zoo
     leaves out (FIR filters, demodulation), by default what the reference itself says
     (`Generator.exempt_modules`); `declared` names modules that the method leaves at
-    another width (`Method.exempt`); they are marked, and cover what they measure.
+    another width (`Method.exempt`); they are marked, and cover what they measure. `held` says, for
+    every product of a graph of integers by its module's path, how its operands are stored there.
 
     Both modules should be in eval mode on the device of the inputs; they are run several
     times and not changed. Raises TypeError unless both return one tensor, ValueError when
@@ -105,6 +107,8 @@ def audit(
     first = watch(module, inputs, inspect=True, weights=weights)
     again = watch(module, other, inspect=True, weights=weights)
     merged = _merge(first, again)
+    if held is not None:
+        merged = replace(merged, observations=[_as_held(one, held) for one in merged.observations])
     pairs = match(plan, merged)
     silent, silent_other = (watch(module, batch, silence=_all).images for batch in (inputs, other))
     plain, plain_other = (watch(reference, batch, silence=_all).images for batch in (inputs, other))
@@ -139,6 +143,19 @@ def _merge(first: Run, again: Run) -> Run:
         for one, other in zip(first.observations, again.observations, strict=True)
     ]
     return replace(first, observations=observations, reached=first.reached & again.reached)
+
+
+def _as_held(seen: Observation, held: Mapping[str, Held]) -> Observation:
+    """Operands stored as floats are on no grid; stored activations have all levels of their type."""
+    stored = held[seen.path]
+    activation, weight = seen.activation, seen.weight
+    activation = activation if stored.activation is not None else UNREADABLE
+    weight = weight if stored.weight is not None else UNREADABLE
+    if activation.levels is not None:
+        activation = replace(activation, levels=stored.activation)
+    if seen.kind == "matmul" and weight.levels is not None:
+        weight = replace(weight, levels=stored.weight)
+    return replace(seen, activation=activation, weight=weight)
 
 
 def _ops(plan: Run, run: Run, pairs: list[Pair], exempt: Exempt, declared: tuple[str, ...]) -> tuple[Op, ...]:

@@ -47,6 +47,14 @@ class Judgement:
         return replace(top, levels=max(self.levels, other.levels), static=static)
 
 
+@dataclass(frozen=True)
+class Held:
+    """How many numbers the integer types of a product's operands tell apart; None for floats."""
+
+    activation: int | None
+    weight: int | None
+
+
 UNREADABLE = Judgement(None, None, 0, 0)
 """An operand that was not or can't be looked at: it counts as full precision."""
 
