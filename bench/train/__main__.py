@@ -91,7 +91,7 @@ def cyclegan(
 @click.option("--images", type=int, help="Length of the run in images.")
 @click.option("--batch", type=int, help="Images per step; fewer make more of a short run.")
 @click.option("--seed", type=int, help="Seed of initialisation and sampling.")
-@click.option("--init", type=click.Path(path_type=Path), help="Generator weights to start from.")
+@click.option("--init", type=click.Path(path_type=Path), help="Generator weights to refine.")
 @click.option("--publish-only", is_flag=True, help="Write the best weights so far and stop.")
 def gan(
     network: str,
@@ -116,18 +116,15 @@ def gan(
     from ganqbench.train.teacher import load_teacher
 
     recipe: GanRecipe = SaganRecipe() if network == "sagan" else StyleGan2Recipe()
-    recipe.config = replace(
-        recipe.config,
-        images=recipe.config.images if images is None else images,
-        batch=recipe.config.batch if batch is None else batch,
-        seed=recipe.config.seed if seed is None else seed,
-    )
+    base = recipe.config if init is None else recipe.refinement
+    changes = {k: v for k, v in {"images": images, "batch": batch, "seed": seed}.items() if v is not None}
+    recipe.config = replace(base, **changes)
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
     teacher = load_teacher()
     if not publish_only:
         train_gan(recipe, cifar, teacher, out, load_file(init) if init else None)
     target = weights or out / f"{recipe.config.network}.safetensors"
-    publish_gan(recipe, cifar, teacher, out, target)
+    publish_gan(recipe, cifar, teacher, out, target, init)
     click.echo(f"wrote {target}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save as safetensors_save
 
 State = dict[str, Any]
@@ -46,6 +48,14 @@ def export_weights(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Ma
         file.write(content)
     os.chmod(name, 0o644)  # temporary files are private, weights are for everyone
     os.replace(name, path)
+
+
+def describe_weights(path: Path) -> dict[str, object]:
+    """SHA-256 of a file of :func:`export_weights`, how long its run was and what it started from."""
+    with safe_open(path, framework="pt") as file:
+        metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+    kept = {key: metadata[key] for key in ("images", "cpu_hours", "started_from") if key in metadata}
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **kept}
 
 
 def append_log(path: Path, row: Mapping[str, object]) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import export_weights, load_state, save_state
+from ganqbench.train.checkpoint import describe_weights, export_weights, load_state, save_state
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.diffaugment import augment
@@ -55,6 +55,10 @@ class GanConfig:
     ema: float = 0.998
     ema_late: float = 0.999
     decay_from: float = 0.6
+    head_start: int = 0
+    """Steps of the discriminator alone, for a fresh one against a generator that has been trained."""
+    critic_steps: int = 1
+    """Steps of the discriminator for each one of the generator."""
     evaluate_every: int = 12_000
     evaluate_images: int = 5_000
 
@@ -63,6 +67,8 @@ class GanRecipe(ABC):
     """A configuration with its generator, which trains in one form and ships in another."""
 
     config: GanConfig
+    refinement: GanConfig
+    """What a trained generator goes on with: slower, so that its discriminator keeps up."""
     z_dim: int
     """Length of the latent."""
     arguments: Mapping[str, object]
@@ -156,7 +162,7 @@ class Training:
         self.run = Run(out, asdict(config), parts, self.rng)
 
     def step(self) -> tuple[float, float]:
-        """One batch; returns the discriminator's and the generator's loss."""
+        """One batch; returns the discriminator's and the generator's loss (0 where it took no step)."""
         config = self.config
         self._set_rates()
         picked = torch.randint(0, len(self.labels), (config.batch,), generator=self.rng)
@@ -164,22 +170,27 @@ class Training:
         flip = torch.rand(config.batch, 1, 1, 1, generator=self.rng) < 0.5
         real = self._augment(torch.where(flip, real.flip(3), real))
         z, wanted = draw_inputs(config.batch, self.recipe.z_dim, self.rng)
-        fake = self._augment(self.recipe.generate(self.generator, z, wanted, self.rng))
+        steps = self.run.done // config.batch
+        learns = steps >= config.head_start and steps % config.critic_steps == 0
+        with torch.set_grad_enabled(learns):
+            fake = self._augment(self.recipe.generate(self.generator, z, wanted, self.rng))
+            fake_maps = self.critic.maps(fake)
         with torch.no_grad():
             real_maps = self.critic.maps(real)
-        fake_maps = self.critic.maps(fake)
 
         self.critic.requires_grad_(True)
         both = [torch.cat([r, f.detach()]) for r, f in zip(real_maps, fake_maps, strict=True)]
         scores = self.critic(torch.cat([real, fake.detach()]), both, torch.cat([labels, wanted]))
         losses = [critic_loss(config.loss, *score.chunk(2)) for score in scores]
         loss_d = self._weigh(losses)
-        steps = self.run.done // config.batch
         if config.r1 and steps % config.r1_every == 0:
             loss_d = loss_d + config.r1 * config.r1_every / 2 * self._gradient_penalty(real, labels)
         self.opt_d.zero_grad(set_to_none=True)
         loss_d.backward()  # type: ignore[no-untyped-call]
         self.opt_d.step()
+        self.run.done += config.batch
+        if not learns:
+            return loss_d.item(), 0.0
 
         self.critic.requires_grad_(False)
         scores = self.critic(fake, fake_maps, wanted)
@@ -189,7 +200,6 @@ class Training:
         self.opt_g.step()
         late = self.run.done > config.decay_from * config.images
         self.ema.update(self.generator, config.ema_late if late else config.ema)
-        self.run.done += config.batch
         return loss_d.item(), loss_g.item()
 
     def _augment(self, images: Tensor) -> Tensor:
@@ -285,8 +295,13 @@ def train_gan(
     bar.close()
 
 
-def publish_gan(recipe: GanRecipe, data: Cifar10, teacher: Classifier, out: Path, path: Path) -> None:
-    """Writes the best average with what the teacher measures on 10,000 of its images."""
+def publish_gan(
+    recipe: GanRecipe, data: Cifar10, teacher: Classifier, out: Path, path: Path, init: Path | None = None
+) -> None:
+    """Writes the best average with what the teacher measures on 10,000 of its images.
+
+    `init` is the file that the run started from: its name for itself goes on in the new one's metadata.
+    """
     best = load_state(out / "best.pt")
     generator = recipe.shipped().eval()
     generator.load_state_dict(best["weights"])
@@ -302,6 +317,7 @@ def publish_gan(recipe: GanRecipe, data: Cifar10, teacher: Classifier, out: Path
             "data_fingerprint": data.fingerprint,
             "images": best["done"],
             "cpu_hours": round(best["cpu_seconds"] / 3600, 3),
+            "started_from": None if init is None else describe_weights(init),
             **measured,
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +24,22 @@ CONFIG = GanConfig(
     minibatch_deviation=True,
 )
 
+REFINEMENT = replace(
+    CONFIG,
+    images=140_000,
+    learning_rate_g=4e-5,
+    learning_rate_d=1e-3,
+    head_start=300,
+    decay_from=0.5,
+    ema_late=0.9995,
+    evaluate_every=8_000,
+)
+
 
 class SaganRecipe(GanRecipe):
     """Channels 256-128-64-32 from 4 to 32 pixels, attention at 16."""
 
+    refinement = REFINEMENT
     z_dim = 128
     arguments: Mapping[str, object] = {
         "widths": [256, 128, 64, 32],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +26,22 @@ CONFIG = GanConfig(
     r1=0.01,
 )
 
+REFINEMENT = replace(
+    CONFIG,
+    images=150_000,
+    learning_rate_g=2.5e-4,
+    head_start=300,
+    critic_steps=2,
+    decay_from=0.5,
+    ema_late=0.9995,
+    evaluate_every=8_000,
+)
+
 
 class StyleGan2Recipe(GanRecipe):
     """Skip architecture, channels 192-128-64-32 from 4 to 32 pixels, two mapping layers."""
 
+    refinement = REFINEMENT
     z_dim = 128
     arguments: Mapping[str, object] = {
         "channels": [192, 128, 64, 32],

@@ -52,5 +52,5 @@ def test_a_constant_channel_is_no_division_by_zero() -> None:
 
 
 def test_unequal_lists_are_refused() -> None:
-    with pytest.raises(ValueError, match="shorter|longer|strict|argument"):
+    with pytest.raises(ValueError, match="shorter"):
         mean_error([draw(1, 1, 2, 2)], [])

@@ -111,3 +111,28 @@ def test_pool_shows_old_fakes_and_never_grows() -> None:
     assert len(pool.kept) == 4
     fresh = torch.arange(50.0).repeat_interleave(2)
     assert 0.3 < (shown.flatten() == fresh).float().mean() < 0.7
+
+
+@pytest.mark.parametrize("recipe", [SaganRecipe(), StyleGan2Recipe()], ids=["sagan", "stylegan2"])
+def test_the_generator_waits_for_its_discriminator(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
+    recipe.config = replace(recipe.refinement, batch=4, images=100, head_start=2, critic_steps=2)
+    training = Training(recipe, tiny, build_classifier("teacher"), tmp_path)
+
+    def moved() -> tuple[bool, bool]:
+        before = [[p.detach().clone() for p in n.parameters()] for n in (training.generator, training.critic)]
+        training.step()
+        after = [list(network.parameters()) for network in (training.generator, training.critic)]
+        changed = [
+            any(not torch.equal(a, b) for a, b in zip(old, new, strict=True))
+            for old, new in zip(before, after, strict=True)
+        ]
+        return changed[0], changed[1]
+
+    assert [moved() for _ in range(5)] == [
+        (False, True),
+        (False, True),
+        (True, True),
+        (False, True),
+        (True, True),
+    ]
+    assert training.run.done == 20
