@@ -74,6 +74,30 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def quick(session: nox.Session) -> None:
+    """Run the tests that need no minutes: formulas, records, pages, commands."""
+    install(session)
+    folders = ("audit", "cli", "docs", "metrics", "recipes/test_losses.py", "records")
+    python(
+        session, "-P", "-m", "pytest", *(f"tests/{folder}" for folder in folders), "-m", "not slow", *session.posargs
+    )
+
+
+@nox.session(venv_backend="none")
+def reproduce(session: nox.Session) -> None:
+    """Run committed cells again and compare: nox -s reproduce -- RECORD ...; without one, three at random."""
+    install(session)
+    ganqbench(session, "verify", *(session.posargs or ("results", "--sample", "3")))
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the documentation into build/docs."""
+    install(session)
+    python(session, "-P", "-m", "mkdocs", "build", "--clean", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def adapter(session: nox.Session) -> None:
     """Run the conformance suite for one adapter: nox -s adapter -- NAME, or the path of a file."""
     install(session)
