@@ -2,4 +2,5 @@
 
 from ganqbench.cli.main import main
 
-main()
+if __name__ == "__main__":  # the processes of a local Dask cluster import this module too
+    main()

@@ -9,10 +9,12 @@ import click
 
 from ganqbench import __version__
 from ganqbench.errors import UserError, unknown_name
+from ganqbench.harness.interruption import Stopped
 
 COMMANDS = {
     "list": "ganqbench.cli.list:list_",
     "run": "ganqbench.cli.run:run",
+    "plan": "ganqbench.cli.plan:plan",
     "validate": "ganqbench.cli.validate:validate",
     "verify": "ganqbench.cli.verify:verify",
     "diff": "ganqbench.cli.diff:diff",
@@ -60,6 +62,9 @@ def main() -> None:
             raise
         click.echo(f"Error: {error.problem}\n{error.remedy}", err=True)
         sys.exit(1)
+    except Stopped as stop:
+        click.echo(str(stop), err=True)
+        sys.exit(128 + stop.number)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ganqbench.harness.executor import Executor
 
 
 @click.command()
@@ -15,9 +19,33 @@ import click
 @click.option("--gan", "gans", multiple=True, help="Only this GAN; may be given again.")
 @click.option("--adapter", "adapters", multiple=True, help="Only this adapter; may be given again.")
 @click.option("--method", "methods", multiple=True, help="Only this method; may be given again.")
+@click.option("--recipe", "recipes", multiple=True, help="Only this recipe, or `none`; may be given again.")
 @click.option("--bits", "bits", multiple=True, help="Only these bit-widths, as in W4A8; may be given again.")
 @click.option("--seed", "seeds", multiple=True, type=int, help="Only this seed; may be given again.")
 @click.option("--jobs", type=click.IntRange(1), help="Cells at a time; by default one per core.")
+@click.option(
+    "--executor",
+    "executor_name",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Who runs the cells: this machine, or Dask workers.",
+)
+@click.option("--scheduler", help="Address of a Dask scheduler; by default a cluster is started here.")
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    metavar="NAME=AMOUNT",
+    help="What a Dask worker must offer for a cell, as in GPU=1; may be given again.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 20),
+    default=1,
+    show_default=True,
+    help="How often a cell is tried again whose process died.",
+)
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -41,9 +69,14 @@ def run(
     gans: tuple[str, ...],
     adapters: tuple[str, ...],
     methods: tuple[str, ...],
+    recipes: tuple[str, ...],
     bits: tuple[str, ...],
     seeds: tuple[int, ...],
     jobs: int | None,
+    executor_name: str,
+    scheduler: str | None,
+    resources: tuple[str, ...],
+    retries: int,
     results: Path,
     checkpoint: Path | None,
     arch: str | None,
@@ -53,7 +86,8 @@ def run(
 ) -> None:
     """Run a suite; cells whose records are current are not run again.
 
-    Exit status 0: every cell is ok or skipped. 1: a cell failed, or the command is wrong.
+    Exit status 0: every cell is ok or skipped. 1: a cell failed, or the command is wrong. 128 + n: it was
+    stopped by signal n; the same command goes on from there.
     """
     from ganqbench.errors import UserError
     from ganqbench.harness.gans import Gans
@@ -62,6 +96,8 @@ def run(
     from ganqbench.harness.plan import Filters, make_plan, unjudged
     from ganqbench.suite import load_suite
 
+    jobs = jobs or os.cpu_count() or 1
+    executor = _executor(executor_name, jobs, scheduler, resources)
     suite, zoo = load_suite(suite_name), Gans(checkpoint, arch, suite_name)
     if arch and not checkpoint:
         raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
@@ -69,7 +105,7 @@ def run(
         from ganqbench.harness.own_suite import own_suite
 
         suite = own_suite(suite, zoo.own)
-    cells = Filters(gans, adapters, methods, bits, seeds).select(suite)
+    cells = Filters(gans, adapters, methods, bits, seeds, recipes).select(suite)
     if not dry_run:
         for found in map(zoo.entry, dict.fromkeys(cell.gan for cell in cells)):
             if unjudged(found, suite.protocol[found.name]) is None:  # else its cells are skipped
@@ -81,19 +117,50 @@ def run(
         f"{len(plan.done)} current. Budget of the whole suite: {suite.cpu_hours:g} CPU-hours."
     )
     if dry_run:
+        from ganqbench.harness.cost import CostModel
+        from ganqbench.harness.forecast import forecast
+
+        click.echo(f"Estimate: {forecast(plan.todo, CostModel.of(results), jobs)}.")
         for item in plan.todo:
             click.echo(f"  {item.cell}" + (f"  skip: {item.skip.reason}" if item.skip else ""))
         return
-    from ganqbench.harness.executor import LocalExecutor
     from ganqbench.harness.run import run_plan
 
-    summary = run_plan(plan, results, suite.time_limit_s, LocalExecutor(jobs or os.cpu_count() or 1))
+    summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
     counts = (
         ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         or "nothing to do"
     )
-    click.echo(f"{counts}. Records: {results}/{suite.name}-v{suite.version}")
+    elsewhere = f" {summary.elsewhere} cells were finished by another run." if summary.elsewhere else ""
+    click.echo(f"{counts}. Records: {results}/{suite.name}-v{suite.version}{elsewhere}")
     for record in summary.failures:
         click.echo(f"failed: {record.cell}: {record.reason}", err=True)
     if summary.failures:
         ctx.exit(1)
+
+
+def _executor(name: str, jobs: int, scheduler: str | None, resources: tuple[str, ...]) -> Executor:
+    """Who runs the cells; UserError for options that don't go together."""
+    from ganqbench.errors import UserError
+
+    if name == "dask":
+        from ganqbench.harness.dask_executor import DaskExecutor
+
+        return DaskExecutor(scheduler, jobs, dict(map(_resource, resources)))
+    if scheduler or resources:
+        raise UserError("--scheduler and --resource are for Dask.", "Add --executor dask, or drop them.")
+    from ganqbench.harness.executor import LocalExecutor
+
+    return LocalExecutor(jobs)
+
+
+def _resource(text: str) -> tuple[str, float]:
+    from ganqbench.errors import UserError
+
+    name, _, amount = text.partition("=")
+    try:
+        if not name or not 0 < float(amount) < float("inf"):
+            raise ValueError
+    except ValueError as error:
+        raise UserError(f"{text!r} is no resource.", "Write NAME=AMOUNT, for example GPU=1.") from error
+    return name, float(amount)

@@ -7,7 +7,8 @@ versions, weights or references there its record would claim a currency that it 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ganqbench.harness.identity import numeric_code, versions
 from ganqbench.harness.judge_files import judge_hashes
@@ -18,35 +19,42 @@ if TYPE_CHECKING:
     from ganqbench.protocol import Protocol
     from ganqbench.zoo.generator import ZooEntry
 
-NAMES = {
-    "code": "source code",
-    "versions": "library versions",
-    "weights": "weights",
-    "judge": "network or reference for distances",
-}
+
+@dataclass(frozen=True)
+class Expected:
+    """All but the cell and its suite that a resume key is made of."""
+
+    code: str
+    versions: Mapping[str, str | None]
+    weights: str
+    judge: Mapping[str, str]
+
+    def refusal(self, here: Expected) -> str | None:
+        """Why a process that finds `here` must not measure the cell, as one sentence; None if it may."""
+        other = [words for name, words in _WORDS.items() if getattr(here, name) != getattr(self, name)]
+        if _numeric(here.versions) != _numeric(self.versions):
+            other.append("library versions")
+        if not other:
+            return None
+        return (
+            f"Where the cell was to run there is other {' and '.join(other)} than the run was planned with; "
+            "install the same there, and plan again after an edit."
+        )
 
 
-def expectation(
-    entry: ZooEntry, protocol: Protocol, code: str, used: Mapping[str, str | None]
-) -> dict[str, Any]:
-    """All but the cell and suite that a resume key is made of."""
-    return {
-        "code": code,
-        "versions": {name: version for name, version in used.items() if name != "python"},
-        "weights": entry.weights_sha256,
-        "judge": judge_hashes(entry, protocol),
-    }
+_WORDS = {"code": "source code", "weights": "weights", "judge": "network or reference for distances"}
 
 
-def disagreement(
-    expected: Mapping[str, Any], cell: Cell, entry: ZooEntry, adapter: Adapter, protocol: Protocol
-) -> str | None:
-    """Why this process must not measure the cell, as one sentence; None if all is as planned."""
-    here = expectation(entry, protocol, numeric_code(cell, entry), versions(adapter, entry))
-    other = [words for name, words in NAMES.items() if here[name] != expected[name]]
-    if not other:
-        return None
-    return (
-        f"Where the cell was to run there is other {' and '.join(other)} than the run was planned with; "
-        "install the same there, and plan again after an edit."
+def _numeric(versions: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Python's own version makes no number."""
+    return {name: version for name, version in versions.items() if name != "python"}
+
+
+def expectation(cell: Cell, entry: ZooEntry, adapter: Adapter, protocol: Protocol) -> Expected:
+    """What this process finds."""
+    return Expected(
+        code=numeric_code(cell, entry),
+        versions=versions(adapter, entry),
+        weights=entry.weights_sha256,
+        judge=judge_hashes(entry, protocol),
     )

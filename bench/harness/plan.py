@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ganqbench.adapter import Skip, adapter_names, installed_version, load_adapter
+from ganqbench.adapter import Adapter, Skip, adapter_names, installed_version, load_adapter
 from ganqbench.cell import Bits, Cell
 from ganqbench.errors import UserError, unknown_name
-from ganqbench.harness.expectation import expectation
+from ganqbench.harness.expectation import Expected, expectation
 from ganqbench.harness.gans import ZOO, Gans
-from ganqbench.harness.identity import numeric_code, resume_key, versions
+from ganqbench.harness.identity import resume_key
 from ganqbench.harness.judge_files import judge_files
 from ganqbench.harness.ledger import Ledger
 from ganqbench.protocol import Protocol
+from ganqbench.recipes.recipe import RECIPES
 from ganqbench.records.store import InvalidRecord, read
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import ZooEntry
+
+NO_RECIPE = "none"
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -26,16 +29,17 @@ class Planned:
 
     cell: Cell
     key: str
-    code: str
-    versions: dict[str, str | None]
     weights: str | None
     """None for an official file that is not pinned and not here yet."""
     suite_digest: str
     protocol: Protocol
+    declined: Skip | None
+    """Why its adapter does not take this cell, whatever is installed."""
     skip: Skip | None
+    """Why it can't run here."""
     tolerance: dict[str, float]
-    expected: Mapping[str, Any]
-    """What the cell's process must find where it runs, see `expectation`."""
+    expected: Expected
+    """What the cell's process must find where it runs."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class Plan:
     ledger: Ledger | None = None
     """Where given, only records in it count."""
 
+    @property
+    def whole(self) -> tuple[Planned, ...]:
+        """What is done and what is not, baselines first."""
+        return tuple(sorted((*self.todo, *self.done), key=lambda item: not item.cell.is_baseline))
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -60,6 +69,8 @@ class Filters:
     methods: Sequence[str] = ()
     bits: Sequence[str] = ()
     seeds: Sequence[int] = ()
+    recipes: Sequence[str] = ()
+    """Recipes; `none` takes the cells without one."""
 
     def select(self, suite: Suite) -> tuple[Cell, ...]:
         """The suite's cells that pass, their baselines always among them; UserError for an unknown name."""
@@ -82,6 +93,7 @@ class Filters:
             and (not self.methods or cell.method in self.methods)
             and (not bits or cell.bits in bits)
             and (not self.seeds or cell.seed in self.seeds)
+            and (not self.recipes or (cell.recipe or NO_RECIPE) in self.recipes)
         )
 
     def _check(self, suite: Suite, cells: Sequence[Cell]) -> None:
@@ -91,6 +103,8 @@ class Filters:
             _known("adapter", name, adapter_names())
         for name in self.methods:
             _known("method of this suite", name, {cell.method for cell in cells})
+        for name in self.recipes:
+            _known("recipe of this suite", name, {cell.recipe or NO_RECIPE for cell in cells})
         for text in self.bits:
             try:
                 Bits.parse(text)
@@ -117,13 +131,19 @@ def make_plan(
     in it. Failed cells are always run again.
     """
     trusted = ledger.hashes() if ledger is not None else None
-    for name in dict.fromkeys(cell.adapter for cell in cells):
-        load_adapter(name)  # one that is broken or registered twice says so before its source is read
-    codes: dict[tuple[str, str], str] = {}
+    # An adapter that is broken or registered twice says so before its source is read.
+    adapters = {name: load_adapter(name) for name in dict.fromkeys(cell.adapter for cell in cells)}
+    expected: dict[tuple[str, str], Expected] = {}
     for cell in cells:
-        if (cell.gan, cell.adapter) not in codes:
-            codes[cell.gan, cell.adapter] = numeric_code(cell, gans.entry(cell.gan))
-    planned = [_planned(suite, cell, gans.entry(cell.gan), codes[cell.gan, cell.adapter]) for cell in cells]
+        if (cell.gan, cell.adapter) not in expected:
+            entry = gans.entry(cell.gan)
+            expected[cell.gan, cell.adapter] = expectation(
+                cell, entry, adapters[cell.adapter], suite.protocol[cell.gan]
+            )
+    planned = [
+        _planned(suite, cell, gans.entry(cell.gan), adapters[cell.adapter], expected[cell.gan, cell.adapter])
+        for cell in cells
+    ]
     faults: list[str] = []
     done = [item for item in planned if _is_current(item, results, trusted, faults)]
     if faults:
@@ -138,22 +158,22 @@ def make_plan(
     return Plan(tuple(todo), tuple(done), baselines, gans, ledger)
 
 
-def _planned(suite: Suite, cell: Cell, found: ZooEntry, code: str) -> Planned:
-    adapter = load_adapter(cell.adapter)
+def _planned(suite: Suite, cell: Cell, found: ZooEntry, adapter: Adapter, expected: Expected) -> Planned:
     if cell.method not in adapter.methods:
         raise unknown_name(f"method of adapter {cell.adapter}", cell.method, adapter.methods)
-    used = versions(adapter, found)
+    if cell.recipe is not None and cell.recipe not in RECIPES:
+        raise unknown_name("recipe", cell.recipe, tuple(RECIPES))
+    declined = (None if adapter.missing else adapter.supports(cell)) or _untrainable(adapter, cell)
     return Planned(
         cell=cell,
-        key=resume_key(cell, suite, found, code, used),
-        code=code,
-        versions=used,
+        key=resume_key(cell, suite, found, expected.code, expected.versions),
         weights=f"sha256:{found.weights_sha256}" if found.weights_sha256 else None,
         suite_digest=suite.digest(cell.gan),
         protocol=suite.protocol[cell.gan],
-        skip=_missing(found) or unjudged(found, suite.protocol[cell.gan]) or adapter.skip(cell),
+        declined=declined,
+        skip=_missing(found) or unjudged(found, suite.protocol[cell.gan]) or adapter.skip(cell) or declined,
         tolerance=dict(suite.tolerance),
-        expected=expectation(found, suite.protocol[cell.gan], code, used),
+        expected=expected,
     )
 
 
@@ -162,6 +182,18 @@ def _missing(found: ZooEntry) -> Skip | None:
     absent = " ".join(name for name in found.requires if installed_version(name) is None)
     return (
         Skip(f"{found.name} needs {absent}, which is not installed: pip install {absent}") if absent else None
+    )
+
+
+def _untrainable(adapter: Adapter, cell: Cell) -> Skip | None:
+    """Why a recipe can't fine-tune what this method returns."""
+    if cell.recipe is None or adapter.methods[cell.method].trainable:
+        return None
+    trainable = ", ".join(name for name, method in adapter.methods.items() if method.trainable)
+    which = f"these have: {trainable}" if trainable else "no method of this adapter has"
+    return Skip(
+        f"Recipe {cell.recipe} needs quantizers that let gradients through, which "
+        f"{cell.adapter}.{cell.method} has not; {which}"
     )
 
 

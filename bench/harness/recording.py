@@ -60,13 +60,13 @@ class Recorder:
             "preview": found.get("preview"),
             "provenance": {
                 "key": item.key,
-                "numeric_code": item.code,
+                "numeric_code": item.expected.code,
                 "suite": item.suite_digest,
                 "weights": item.weights,
                 "protocol": item.protocol.counts(),
                 "inputs": found.get("inputs", {}),
                 "baseline_images": found.get("baseline_images"),
-                "versions": item.versions,
+                "versions": dict(item.expected.versions),
                 "commit": self.commit,
                 "dirty": self.dirty,
                 "hardware": found.get("hardware", self.hardware),
@@ -83,5 +83,6 @@ def command(cell: Cell, gans: Gans) -> str:
     parts: Sequence[str] = [
         *("ganqbench", "run", *gans.arguments(cell.suite), "--gan", cell.gan, "--adapter", cell.adapter),
         *("--method", cell.method, "--bits", str(cell.bits), "--seed", str(cell.seed)),
+        *(("--recipe", cell.recipe) if cell.recipe else ()),
     ]
     return shlex.join(parts)

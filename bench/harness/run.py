@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ganqbench.harness.home import home
 from ganqbench.harness.interruption import Stopped, interruption
 from ganqbench.harness.ledger import Ledger
 from ganqbench.harness.plan import Plan, Planned
-from ganqbench.harness.process import Interrupted, Outcome
+from ganqbench.harness.process import Outcome
 from ganqbench.harness.recording import Recorder
 from ganqbench.records.schema import Record
 from ganqbench.records.store import InvalidRecord, clean, read, write
@@ -73,7 +73,11 @@ def run_plan(
             if signals.number is not None:
                 driver.stop()
                 raise Stopped(signals.number, len(driver.records), driver.left)
-            driver.step()
+            try:
+                driver.step()
+            except UserError:
+                driver.stop()
+                raise
     failures = tuple(record for record in driver.records if record.status == "failed")
     return Summary(Counter(record.status for record in driver.records), failures, driver.elsewhere)
 
@@ -132,7 +136,7 @@ class _Driver:
         self.executor.stop()
         ended, _ = wait(self.running, timeout=10 * POLL_S)
         for future in ended:
-            if not future.cancelled() and not isinstance(future.exception(), Interrupted):
+            if not future.cancelled() and future.exception() is None:
                 self._finish(self.running.pop(future), future.result())
 
     def _start(self) -> None:
@@ -160,7 +164,7 @@ class _Driver:
             "protocol": item.protocol.model_dump(mode="json"),
             "baseline_key": self.plan.baselines[item.cell.gan],
             "checkpoint": self.plan.gans.job(),
-            "expected": item.expected,
+            "expected": asdict(item.expected),
         }
         return Task(job, self.bounds.time_limit_s, self.bounds.retries)
 

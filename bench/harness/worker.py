@@ -41,7 +41,7 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
     from ganqbench.harness.baselines import Baselines
-    from ganqbench.harness.expectation import disagreement
+    from ganqbench.harness.expectation import Expected, expectation
     from ganqbench.harness.gans import Gans
     from ganqbench.harness.home import home
     from ganqbench.harness.judge_files import judge_hashes
@@ -64,7 +64,7 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     try:
         found = Gans.of(job["checkpoint"]).entry(cell.gan)
         adapter = load_adapter(cell.adapter)
-        refusal = disagreement(job["expected"], cell, found, adapter, protocol)
+        refusal = Expected(**job["expected"]).refusal(expectation(cell, found, adapter, protocol))
         if refusal is not None:
             raise CellFailed(refusal)
         outcome["inputs"] = {

@@ -1,0 +1,153 @@
+"""Cells as tasks of Dask distributed: a cluster on this machine, or one that is there already.
+
+Dask decides where a cell runs. There it still gets its own process with its time limit, and only its
+outcome travels back; the driver alone writes records. A worker that dies costs the cells that it was
+running, which are started again elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ganqbench.errors import UserError
+from ganqbench.harness.executor import Executor, Task
+from ganqbench.harness.process import Interrupted, Outcome, run_cell
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_S = 30
+AHEAD = 2
+"""Cells given to the scheduler per thread of its workers, so that none waits for the next."""
+GPU = "GPU"
+
+
+class DaskExecutor(Executor):
+    """Cells on the workers of a Dask cluster.
+
+    Without `scheduler` a cluster of `workers` processes with one thread each is started here, and
+    ends with the run. `resources` are what a worker must offer to get a cell, as in `{"GPU": 1}`.
+    Raises UserError where Dask is missing or the scheduler can't be reached.
+    """
+
+    def __init__(
+        self, scheduler: str | None = None, workers: int = 1, resources: Mapping[str, float] | None = None
+    ) -> None:
+        self._scheduler = scheduler
+        self._workers = workers
+        self._resources = dict(resources or {})
+        self._open = ExitStack()
+        self._client: Client | None = None
+
+    def __enter__(self) -> Self:
+        """Connect, and start the local cluster where none is given."""
+        try:
+            from distributed import Client, LocalCluster
+        except ImportError as error:
+            raise UserError(
+                "Executor dask needs Dask distributed, which is not installed.",
+                'pip install "ganqbench[dask]"',
+            ) from error
+        with ExitStack() as opened:
+            if self._scheduler is None:
+                cluster = LocalCluster(
+                    n_workers=self._workers,
+                    threads_per_worker=1,
+                    memory_limit=0,  # that of a cell is its own process's, which Dask does not see
+                    dashboard_address=None,
+                    resources=self._resources,
+                    silence_logs=logging.CRITICAL,
+                )
+                opened.enter_context(cluster)
+                address: Any = cluster
+            else:
+                address = self._scheduler
+                logging.getLogger("distributed").setLevel(logging.CRITICAL)
+            try:
+                self._client = opened.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
+            except (OSError, TimeoutError, ValueError) as error:
+                raise UserError(
+                    f"There is no Dask scheduler at {self._scheduler}: {error}.",
+                    "Start one with `dask scheduler`, see docs/cluster.md; finished cells are kept.",
+                ) from error
+            self._pool = self._client.get_executor(
+                pure=False, retries=0, **({"resources": self._resources} if self._resources else {})
+            )
+            self._open = opened.pop_all()
+        return self
+
+    @property
+    def slots(self) -> int:
+        """Some more than there are threads; one while no worker is there, so that a cell asks for one."""
+        assert self._client is not None
+        try:
+            threads = int(sum(self._client.nthreads().values()))
+        except (OSError, TimeoutError, CancelledError) as error:
+            raise _lost(self._scheduler) from error
+        return max(1, AHEAD * threads)
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Give a cell to the scheduler."""
+        ended: Future[Outcome] = Future()
+        accelerator = GPU if GPU in self._resources else None
+        try:
+            running = self._pool.submit(run_here, task, accelerator)
+        except RuntimeError as error:
+            raise _lost(self._scheduler) from error
+        running.add_done_callback(lambda found: self._settle(found, ended))
+        return ended
+
+    def _settle(self, found: Future[Outcome], ended: Future[Outcome]) -> None:
+        """Turn what Dask says of a cell into its outcome."""
+        from distributed import KilledWorker
+
+        try:
+            ended.set_result(found.result())
+        except KilledWorker as error:
+            reason = f"Given up: {error.allowed_failures + 1} workers died while they ran this cell."
+            ended.set_result(Outcome({"status": "failed", "reason": reason}, None))
+        except CancelledError:
+            ended.set_exception(_lost(self._scheduler))
+        except (Interrupted, UserError) as error:
+            ended.set_exception(error)
+        except Exception as error:  # a worker that can't even start the cell's process says why
+            reason = f"The worker could not run this cell: {type(error).__name__}: {error}"[:2000]
+            ended.set_result(Outcome({"status": "failed", "reason": reason}, None))
+
+    def stop(self) -> None:
+        """Let go of all cells; workers end those that nobody waits for."""
+        if self._client is not None and self._client.status == "running":
+            self._pool.shutdown(wait=False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._open.close()
+
+
+def run_here(task: Task, accelerator: str | None) -> Outcome:
+    """Run a cell on the worker that this is called on, until its end or until nobody wants it."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def unwanted() -> bool:
+        found = worker.state.tasks.get(key)
+        return found is None or found.state != "executing"
+
+    return run_cell(task.job, task.time_limit_s, task.retries, unwanted, accelerator)
+
+
+def _lost(scheduler: str | None) -> UserError:
+    where = f" at {scheduler}" if scheduler else ""
+    return UserError(
+        f"The Dask scheduler{where} is gone, and with it the cells that were running.",
+        "Start it and give the same command again; finished cells are kept.",
+    )
