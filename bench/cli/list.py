@@ -10,22 +10,23 @@ import click
 from ganqbench.adapter import Adapter, adapter_names, load_adapter
 from ganqbench.cell import ARCHITECTURES, Bits, Cell
 from ganqbench.errors import UserError
+from ganqbench.recipes.recipe import RECIPES
 
 BITS = ("FP32", "W8A8", "W6A6", "W4A8", "W4A4", "W3A8", "W2A8")
 """Bits that methods are asked about."""
 
 
 @click.command(name="list")
-@click.argument("what", type=click.Choice(["gans", "methods", "suites"]))
+@click.argument("what", type=click.Choice(["gans", "methods", "recipes", "suites"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
 def list_(ctx: click.Context, what: str, as_json: bool) -> None:
-    """List the GANs, the methods of all adapters, or the suites.
+    """List the GANs, the methods of all adapters, the recipes for trainable methods, or the suites.
 
     Exit status 1 when an adapter can't be loaded; the others are listed all the same.
     """
     broken: list[UserError] = []
-    rows = _methods(broken) if what == "methods" else {"gans": _gans, "suites": _suites}[what]()
+    rows = _methods(broken) if what == "methods" else _LISTS[what]()
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
@@ -110,6 +111,19 @@ def _cell(adapter: Adapter, method: str, bits: str, arch: str) -> Cell:
     )
 
 
+def _recipes() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "title": recipe.title,
+            "reference": recipe.reference,
+            "steps": recipe.steps,
+            "losses": dict(recipe.losses),
+        }
+        for name, recipe in RECIPES.items()
+    ]
+
+
 def _suites() -> list[dict[str, Any]]:
     from ganqbench.suite import load_suite, suite_names
 
@@ -123,3 +137,6 @@ def _suites() -> list[dict[str, Any]]:
         }
         for suite in map(load_suite, suite_names())
     ]
+
+
+_LISTS = {"gans": _gans, "recipes": _recipes, "suites": _suites}

@@ -19,7 +19,9 @@ def call(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("what", "name"), [("gans", "cyclegan-vintagify"), ("suites", "mini")])
+@pytest.mark.parametrize(
+    ("what", "name"), [("gans", "cyclegan-vintagify"), ("suites", "mini"), ("recipes", "distill")]
+)
 def test_list_names_what_there_is(what: str, name: str) -> None:
     assert name in call("list", what).stdout
     assert name in {row["name"] for row in json.loads(call("list", what, "--json").stdout)}
