@@ -110,7 +110,8 @@ def gan(
     from safetensors.torch import load_file
 
     from ganqbench.train.data import load_cifar10
-    from ganqbench.train.gan import GanRecipe, publish_gan, train_gan
+    from ganqbench.train.gan import publish_gan, train_gan
+    from ganqbench.train.gan_recipe import GanRecipe
     from ganqbench.train.sagan import SaganRecipe
     from ganqbench.train.stylegan2 import StyleGan2Recipe
     from ganqbench.train.teacher import load_teacher

@@ -7,11 +7,9 @@ fake once for both. The best average is kept by the Fréchet distance in the tea
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,77 +22,11 @@ from ganqbench.train.data import Cifar10
 from ganqbench.train.diffaugment import augment
 from ganqbench.train.distance import features_of, frechet, moments, variance_ratio
 from ganqbench.train.ema import Ema
+from ganqbench.train.gan_recipe import GanRecipe, Loss, draw_inputs
 from ganqbench.train.grid import save_grid
 from ganqbench.train.projected import ProjectedDiscriminator
 from ganqbench.train.run import Run, Stateful
 from ganqbench.zoo.classifier import Classifier
-
-Loss = Literal["hinge", "softplus"]
-
-
-@dataclass(frozen=True)
-class GanConfig:
-    """Everything that decides the trained weights; ``images`` is the length of the run."""
-
-    network: str
-    seed: int
-    images: int
-    loss: Loss
-    learning_rate_g: float
-    learning_rate_d: float
-    batch: int = 32
-    beta2: float = 0.99
-    head_weight: float = 0.5
-    head_width: int = 48
-    attention: bool = True
-    minibatch_deviation: bool = False
-    r1: float = 0.0
-    r1_every: int = 16
-    shift: float = 0.125
-    colour: float = 0.0
-    ema: float = 0.998
-    ema_late: float = 0.999
-    decay_from: float = 0.6
-    head_start: int = 0
-    """Steps of the discriminator alone, for a fresh one against a generator that has been trained."""
-    critic_steps: int = 1
-    """Steps of the discriminator for each one of the generator."""
-    evaluate_every: int = 12_000
-    evaluate_images: int = 5_000
-
-
-class GanRecipe(ABC):
-    """A configuration with its generator, which trains in one form and ships in another."""
-
-    config: GanConfig
-    refinement: GanConfig
-    """What a trained generator goes on with: slower, so that its discriminator keeps up."""
-    z_dim: int
-    """Length of the latent."""
-    arguments: Mapping[str, object]
-    """What the shipped form's constructor is called with."""
-
-    @abstractmethod
-    def shipped(self) -> nn.Module:
-        """An untrained generator in the form that ships."""
-
-    @abstractmethod
-    def training(self, weights: Mapping[str, Tensor] | None) -> nn.Module:
-        """A generator in the form that trains, from shipped weights where given."""
-
-    @abstractmethod
-    def deployed(self, generator: nn.Module) -> Mapping[str, Tensor]:
-        """The state of the shipped form that equals ``generator`` as it is now."""
-
-    @abstractmethod
-    def generate(
-        self, generator: nn.Module, z: Tensor, labels: Tensor, rng: torch.Generator | None
-    ) -> Tensor:
-        """Images of latents ``[N, z_dim]`` and labels ``[N]``; ``rng`` is given while training."""
-
-    def parameter_groups(self, generator: nn.Module) -> list[dict[str, object]]:
-        """Groups for Adam with a learning rate each."""
-        return [{"params": list(generator.parameters()), "lr": self.config.learning_rate_g}]
 
 
 def critic_loss(kind: Loss, real: Tensor, fake: Tensor) -> Tensor:
@@ -107,11 +39,6 @@ def critic_loss(kind: Loss, real: Tensor, fake: Tensor) -> Tensor:
 def generator_loss(kind: Loss, fake: Tensor) -> Tensor:
     """The generator's loss of scores ``[N]``."""
     return -fake.mean() if kind == "hinge" else F.softplus(-fake).mean()
-
-
-def draw_inputs(n: int, z_dim: int, rng: torch.Generator, classes: int = 10) -> tuple[Tensor, Tensor]:
-    """Latents ``[n, z_dim]`` and labels ``[n]``."""
-    return torch.randn(n, z_dim, generator=rng), torch.randint(0, classes, (n,), generator=rng)
 
 
 class Training:

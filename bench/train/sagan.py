@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ganqbench.train.gan import GanConfig, GanRecipe
+from ganqbench.train.gan_recipe import GanConfig, GanRecipe
 from ganqbench.zoo.sagan import SAGAN, add_spectral_norm
 
 CONFIG = GanConfig(

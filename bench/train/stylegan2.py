@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganqbench.train.gan import GanConfig, GanRecipe
+from ganqbench.train.gan_recipe import GanConfig, GanRecipe
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
 CONFIG = GanConfig(

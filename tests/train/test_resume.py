@@ -14,7 +14,8 @@ from ganqbench.train import classifier, cyclegan
 from ganqbench.train.checkpoint import load_state
 from ganqbench.train.data import Cifar10
 from ganqbench.train.emoji import EmojiSplit, Glyphs, split_glyphs
-from ganqbench.train.gan import GanRecipe, Training, train_gan
+from ganqbench.train.gan import Training, train_gan
+from ganqbench.train.gan_recipe import GanRecipe
 from ganqbench.train.patchgan import FakePool
 from ganqbench.train.sagan import SaganRecipe
 from ganqbench.train.stylegan2 import StyleGan2Recipe
