@@ -118,8 +118,12 @@ def gan(
 
     recipe: GanRecipe = SaganRecipe() if network == "sagan" else StyleGan2Recipe()
     base = recipe.config if init is None else recipe.refinement
-    changes = {k: v for k, v in {"images": images, "batch": batch, "seed": seed}.items() if v is not None}
-    recipe.config = replace(base, **changes)
+    recipe.config = replace(
+        base,
+        images=base.images if images is None else images,
+        batch=base.batch if batch is None else batch,
+        seed=base.seed if seed is None else seed,
+    )
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
     teacher = load_teacher()
     if not publish_only:
