@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from ganqbench.recipes.recipe import Recipe
 
-_LEAST = 1e-2
-"""Size taken for parameters that are zero or nearly so, as new biases are."""
+_NEW = 1e-2
+"""Size taken for parameters that are zero, as new biases are."""
 
 
 def parameter_groups(
@@ -36,5 +36,6 @@ def parameter_groups(
 
 
 def _size(parameter: Tensor) -> float:
-    """Root mean square."""
-    return max(float(parameter.detach().square().mean().sqrt()), _LEAST)
+    """Root mean square; steps of an 8-bit grid are small and no less a size for that."""
+    size = float(parameter.detach().square().mean().sqrt())
+    return size if size > 0 else _NEW
