@@ -47,8 +47,8 @@ def pip(session: nox.Session, *arguments: str) -> None:
     python(session, "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet")
 
 
-def python(session: nox.Session, *arguments: str) -> None:
-    session.run(str(PYTHON), *arguments, external=True)
+def python(session: nox.Session, *arguments: str, **environment: str) -> None:
+    session.run(str(PYTHON), *arguments, external=True, env=environment)
 
 
 def ganqbench(session: nox.Session, *arguments: str) -> None:
@@ -68,9 +68,11 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run the tests against the installed wheel."""
+    """Run the tests against the installed wheel, one process with one thread per core."""
     install(session)
-    python(session, "-P", "-m", "pytest", *session.posargs)
+    workers = str(min(os.cpu_count() or 1, 4))
+    parallel = ("-n", workers, "--dist", "worksteal")
+    python(session, "-P", "-m", "pytest", *parallel, *session.posargs, OMP_NUM_THREADS="1")
 
 
 @nox.session(venv_backend="none")
@@ -79,7 +81,14 @@ def quick(session: nox.Session) -> None:
     install(session)
     folders = ("audit", "cli", "docs", "metrics", "recipes/test_losses.py", "records")
     python(
-        session, "-P", "-m", "pytest", *(f"tests/{folder}" for folder in folders), "-m", "not slow", *session.posargs
+        session,
+        "-P",
+        "-m",
+        "pytest",
+        *(f"tests/{folder}" for folder in folders),
+        "-m",
+        "not slow",
+        *session.posargs,
     )
 
 
