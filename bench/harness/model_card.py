@@ -69,8 +69,7 @@ class Card:
             f"| weights, SHA-256 | `{self.entry.weights_sha256}` |",
             f"| licence of the weights | {self.entry.licence} |",
             f"| seed | {config.get('seed', 'unknown')} |",
-            f"| training | {self.made.get('cpu_hours', 'unknown')} CPU-hours, "
-            f"{self.made.get('images', self.made.get('pairs', 'unknown'))} images |",
+            *(f"| training, {number}. stage | {text} |" for number, text in enumerate(_stages(self.made), 1)),
             f"| settings | `{json.dumps(config, sort_keys=True)}` |",
             "",
             f"Written by `ganqbench card {name}`; the figures come from the feature network that judges the "
@@ -80,6 +79,14 @@ class Card:
         page = folder / f"{name}.md"
         page.write_text("\n".join(lines), encoding="utf-8")
         return page
+
+
+def _stages(made: Mapping[str, Any]) -> list[str]:
+    """How long each run was, the first one first: a later one started from what the one before left."""
+    earlier = made.get("started_from")
+    length = made.get("images", made.get("pairs", "unknown"))
+    own = f"{made.get('cpu_hours', 'unknown')} CPU-hours, {length} images"
+    return [*(_stages(earlier) if earlier else ()), own]
 
 
 def cifar10_card(entry: ZooEntry, data: Path, cache: Path) -> Card:

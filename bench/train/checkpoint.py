@@ -51,10 +51,12 @@ def export_weights(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Ma
 
 
 def describe_weights(path: Path) -> dict[str, object]:
-    """SHA-256 of a file of :func:`export_weights`, how long its run was and what it started from."""
+    """SHA-256 of a file of :func:`export_weights`, its run's length and settings, and what it started from."""
     with safe_open(path, framework="pt") as file:
         metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
-    kept = {key: metadata[key] for key in ("images", "cpu_hours", "started_from") if key in metadata}
+    kept = {
+        key: metadata[key] for key in ("images", "cpu_hours", "config", "started_from") if key in metadata
+    }
     return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **kept}
 
 

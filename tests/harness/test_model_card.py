@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganqbench.errors import UserError
-from ganqbench.harness.model_card import card
+from ganqbench.harness.model_card import _stages, card
 from ganqbench.zoo.registry import entry
 
 PAGES = Path(__file__).parents[2] / "docs" / "models"
@@ -38,3 +38,17 @@ def test_only_models_that_were_trained_here_have_one(tmp_path: Path) -> None:
         card(entry("cyclegan-vintagify"), None, tmp_path)
     with pytest.raises(UserError, match="--data"):
         card(entry("sagan-cifar10"), None, tmp_path)
+
+
+def test_a_refined_model_tells_all_its_trainings() -> None:
+    first = {"images": 100, "cpu_hours": 0.5}
+    last = {
+        "images": 30,
+        "cpu_hours": 0.1,
+        "started_from": {"images": 20, "cpu_hours": 0.2, "started_from": first},
+    }
+    assert _stages(last) == [
+        "0.5 CPU-hours, 100 images",
+        "0.2 CPU-hours, 20 images",
+        "0.1 CPU-hours, 30 images",
+    ]
