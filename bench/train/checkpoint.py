@@ -51,7 +51,7 @@ def export_weights(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Ma
 
 
 def describe_weights(path: Path) -> dict[str, object]:
-    """SHA-256 of a file of :func:`export_weights`, its run's length and settings, and what it started from."""
+    """Hash of a file of :func:`export_weights`, its run's length and settings, and what it began with."""
     with safe_open(path, framework="pt") as file:
         metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
     kept = {
