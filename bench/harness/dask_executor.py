@@ -8,6 +8,7 @@ running, which are started again elsewhere.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
@@ -67,14 +68,12 @@ class DaskExecutor(Executor):
                 address: Any = cluster
             else:
                 address = self._scheduler
+                _knock(address)
                 logging.getLogger("distributed").setLevel(logging.CRITICAL)
             try:
                 self._client = opened.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
             except (OSError, TimeoutError, ValueError) as error:
-                raise UserError(
-                    f"There is no Dask scheduler at {self._scheduler}: {error}.",
-                    "Start one with `dask scheduler`, see docs/cluster.md; finished cells are kept.",
-                ) from error
+                raise _absent(self._scheduler, error) from error
             self._pool = self._client.get_executor(
                 pure=False, retries=0, **({"resources": self._resources} if self._resources else {})
             )
@@ -143,6 +142,23 @@ def run_here(task: Task, accelerator: str | None) -> Outcome:
         return found is None or found.state != "executing"
 
     return run_cell(task.job, task.time_limit_s, task.retries, unwanted, accelerator)
+
+
+def _knock(address: str) -> None:
+    """See whether anything listens there: a client that fails to connect leaves a traceback behind."""
+    from distributed.comm import get_address_host_port
+
+    try:
+        socket.create_connection(get_address_host_port(address, strict=True), CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        raise _absent(address, error) from error
+
+
+def _absent(address: str | None, error: Exception) -> UserError:
+    return UserError(
+        f"There is no Dask scheduler at {address}: {error}.",
+        "Start one with `dask scheduler`, see docs/cluster.md; finished cells are kept.",
+    )
 
 
 def _lost(scheduler: str | None) -> UserError:

@@ -16,7 +16,7 @@ from ganqbench.harness.judge_files import judge_files
 from ganqbench.harness.ledger import Ledger
 from ganqbench.protocol import Protocol
 from ganqbench.recipes.recipe import RECIPES
-from ganqbench.records.store import InvalidRecord, read
+from ganqbench.records.store import InvalidRecord, Stamp, read, stamp
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import ZooEntry
 
@@ -40,6 +40,8 @@ class Planned:
     tolerance: dict[str, float]
     expected: Expected
     """What the cell's process must find where it runs."""
+    seen: Stamp
+    """What lay at the record's place when this was planned."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,10 @@ def make_plan(
                 cell, entry, adapters[cell.adapter], suite.protocol[cell.gan]
             )
     planned = [
-        _planned(suite, cell, gans.entry(cell.gan), adapters[cell.adapter], expected[cell.gan, cell.adapter])
+        _planned(
+            *(suite, cell, gans.entry(cell.gan), adapters[cell.adapter]),
+            *(expected[cell.gan, cell.adapter], results),
+        )
         for cell in cells
     ]
     faults: list[str] = []
@@ -158,7 +163,9 @@ def make_plan(
     return Plan(tuple(todo), tuple(done), baselines, gans, ledger)
 
 
-def _planned(suite: Suite, cell: Cell, found: ZooEntry, adapter: Adapter, expected: Expected) -> Planned:
+def _planned(
+    suite: Suite, cell: Cell, found: ZooEntry, adapter: Adapter, expected: Expected, results: Path
+) -> Planned:
     if cell.method not in adapter.methods:
         raise unknown_name(f"method of adapter {cell.adapter}", cell.method, adapter.methods)
     if cell.recipe is not None and cell.recipe not in RECIPES:
@@ -174,6 +181,7 @@ def _planned(suite: Suite, cell: Cell, found: ZooEntry, adapter: Adapter, expect
         skip=_missing(found) or unjudged(found, suite.protocol[cell.gan]) or adapter.skip(cell) or declined,
         tolerance=dict(suite.tolerance),
         expected=expected,
+        seen=stamp(results / cell.path),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganqbench.cell import Cell
 from ganqbench.errors import UserError
 from ganqbench.harness.claims import Claims
 from ganqbench.harness.executor import RETRIES, Executor, Task
@@ -23,7 +21,7 @@ from ganqbench.harness.plan import Plan, Planned
 from ganqbench.harness.process import Outcome
 from ganqbench.harness.recording import Recorder
 from ganqbench.records.schema import Record
-from ganqbench.records.store import InvalidRecord, clean, read, write
+from ganqbench.records.store import InvalidRecord, clean, read, stamp, write
 
 POLL_S = 0.2
 ELSEWHERE_S = 1.0
@@ -107,7 +105,6 @@ class _Driver:
         self.running: dict[Future[Outcome], Planned] = {}
         self.ledger = Ledger(home())
         self.recorder = Recorder.of(self.plan)
-        self.before = {item.cell: self._stamp(item.cell) for item in self.plan.todo}
 
     @property
     def busy(self) -> bool:
@@ -190,22 +187,15 @@ class _Driver:
 
     def _made_elsewhere(self, item: Planned) -> bool:
         """Whether another run has written this cell's record since this one was planned."""
-        if self._stamp(item.cell) == self.before[item.cell]:
+        path = self.results / item.cell.path
+        if stamp(path) == item.seen:
             return False
         try:
-            record = read(self.results / item.cell.path)
+            record = read(path)
         except (OSError, InvalidRecord):
             return False
         trusted = self.plan.ledger is None or record.hash in self.plan.ledger.hashes()
         return trusted and record.cell == item.cell and record.provenance.key == item.key
-
-    def _stamp(self, cell: Cell) -> Sequence[int] | None:
-        """What changes when a record is replaced; no clock is read."""
-        try:
-            found = (self.results / cell.path).stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _refused(outcome: Outcome, reason: str) -> Outcome:

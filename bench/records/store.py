@@ -26,6 +26,9 @@ RERUN = ".rerun.json"
 """Ending of the note beside a record that its cell was run again, see `rerun`."""
 
 
+Stamp = tuple[int, int, int] | None
+
+
 class InvalidRecord(Exception):
     """A file that is not a record of this project; `faults` explains why, one sentence each."""
 
@@ -105,6 +108,15 @@ def read_bounded(path: Path, limit: int) -> bytes:
         raise InvalidRecord(path, ["is a link or no ordinary file"])
     with path.open("rb") as file:
         return file.read(limit + 1)
+
+
+def stamp(path: Path) -> Stamp:
+    """What changes when the file at `path` is replaced, without reading it or a clock; None for no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def record_files(results: Path) -> Iterator[Path]:

@@ -114,15 +114,16 @@ def test_a_worker_that_dies_costs_no_record(
     assert not validate(tmp_path / "results").faults
 
 
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://127.0.0.1:1", "tcp://127.0.0.1"])
 def test_a_scheduler_that_is_not_there_is_one_message(
-    make_suite: MakeSuite, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    address: str, make_suite: MakeSuite, command: Command
 ) -> None:
     done = command(
         *("run", "--suite", str(make_suite(["faulty.honest"])), "--executor", "dask"),
-        *("--scheduler", "nonsense://127.0.0.1:1"),
+        *("--scheduler", address),
     )
     assert done.returncode == 1
-    assert "no Dask scheduler at nonsense://127.0.0.1:1" in done.stderr
+    assert f"no Dask scheduler at {address}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -82,6 +82,7 @@ class Faulty(Adapter):
             "shape",
             "forks",
             "marked",
+            "flaky",
         )
     }
 
@@ -105,6 +106,12 @@ class Faulty(Adapter):
                 os._exit(7)
             case "killed":
                 os.kill(os.getpid(), 9)
+            case "flaky":
+                # The first process that comes here dies, the second finds the mark.
+                mark = Path(os.environ["FAULTY_MARKS"])
+                if not mark.exists():
+                    mark.touch()
+                    os.kill(os.getpid(), 9)
             case "fp32":
                 return generator
             case "marked":
