@@ -103,6 +103,14 @@ _INDUCTOR = (
     "What torchao prepares for the integer kernels of inductor on x86 processors, as it comes. Those have no "
     "transposed convolution, so such layers stay in full precision."
 )
+_SEVEN = (
+    "Only half of the 256 levels of weights is used. On processors whose instructions add two products of "
+    "8 bits up in 16 bits, the sum may overflow and is cut off; with 7 bits it can't."
+)
+_OUTPUTS = (
+    "The result of each product is rounded as well as its operands, as integer kernels of convolutions want "
+    "it: they take integers and hand integers on."
+)
 _FULL = "Nothing is quantized. Every other row is compared with its images, item by item."
 
 IDEAS: Mapping[str, tuple[str, ...]] = {
@@ -111,6 +119,8 @@ IDEAS: Mapping[str, tuple[str, ...]] = {
     "ptq-minmax-bias": (_MINMAX, _BIAS),
     "ptq-minmax-tensor": (_MINMAX, _TENSOR),
     "ptq-minmax-per-tensor": (_MINMAX, _TENSOR),
+    "ptq-minmax-7bit": (_MINMAX, _SEVEN),
+    "ptq-minmax-outputs": (_MINMAX, _OUTPUTS),
     "pt2e-minmax": (_MINMAX,),
     "ptq-max": (_LARGEST,),
     "ptq-max-tensor": (_LARGEST, _TENSOR),

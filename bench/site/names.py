@@ -37,6 +37,7 @@ BACKENDS: Mapping[str, Backend] = {
     "ganq": Backend("ganq (ours)", "ganq", "star"),
     "modelopt": Backend("ModelOpt", "modelopt", "hexagon"),
     "onnxruntime": Backend("ONNX Runtime", "onnxruntime", "plus"),
+    "openvino": Backend("OpenVINO", "openvino", "wedge"),
 }
 GANS: Mapping[str, Gan] = {
     "cyclegan-vintagify": Gan("CycleGAN vintagify", "CycleGAN", "Photograph to vintage photograph"),

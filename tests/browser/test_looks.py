@@ -1,0 +1,144 @@
+"""What must hold on every page: access, widths, light and dark, print, a page without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browser_boards import BOARD, HOSTILE, PIXELS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Open = Callable[..., "Page"]
+RUN = BOARD.parent / "ganq.lsq+distill.W4A8.s0.html"
+PAGES = [
+    *("index.html", "methods/index.html", "methods/brevitas.gptq.html", "backends/torchao.html"),
+    *("protocol.html", "data.html", str(PIXELS), str(RUN)),
+]
+
+
+def overflow(page: Page) -> int:
+    """How many pixels the page is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def violations(page: Page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+
+
+SCREENS = [(390, "light"), (390, "dark"), (1360, "light"), (1360, "dark")]
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "scheme"),
+    [
+        *((str(BOARD), *screen) for screen in SCREENS),
+        *((path, *screen) for path in PAGES for screen in (SCREENS[0], SCREENS[3])),
+    ],
+)
+def test_everybody_can_use_it(site: Path, look: Open, path: str, width: int, scheme: str) -> None:
+    page = look(site / path, width=width, scheme=scheme)
+    assert violations(page) == []
+    assert overflow(page) == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_everybody_can_use_it_while_it_is_used(site: Path, look: Open, width: int, scheme: str) -> None:
+    page = look(site / BOARD, "?backend=brevitas,ganq&columns=all&sort=-size", width=width, scheme=scheme)
+    page.locator("[data-item]").nth(2).click()
+    assert violations(page) == []
+    assert overflow(page) == 0
+
+
+@pytest.mark.parametrize("path", [*PAGES, str(BOARD)])
+def test_no_page_is_wider_than_the_window(site: Path, look: Open, path: str) -> None:
+    page = look(site / path)
+    for width in (320, 390, 600, 761, 900, 1024, 1339, 1340, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert overflow(page) == 0, width
+
+
+def test_the_columns_fit_a_common_screen(site: Path, look: Open) -> None:
+    page = look(site / BOARD)
+    wide, shown = page.locator(".table.board").evaluate("table => [table.scrollWidth, table.clientWidth]")
+    assert wide <= shown
+    page.mouse.move(600, 400)
+    page.locator("[data-board]").scroll_into_view_if_needed()
+    page.locator("tbody tr").nth(30).scroll_into_view_if_needed()
+    assert page.locator("thead th").first.bounding_box()["y"] >= 0  # the header stays in view
+
+
+def test_on_a_phone_the_method_stays_in_view(site: Path, look: Open) -> None:
+    page = look(site / BOARD, width=390)
+    region = page.locator(".table.board")
+    region.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.table.board').scrollLeft > 0")
+    assert page.locator("tbody th").first.bounding_box()["x"] >= 0
+
+
+@pytest.mark.parametrize("path", [str(BOARD), str(PIXELS), "index.html", "methods/index.html"])
+def test_it_is_whole_without_scripts(site: Path, look: Open, path: str) -> None:
+    page = look(site / path, width=1360, java_script_enabled=False)
+    assert page.locator(".js-only:visible").count() == 0
+    if "mini" not in path:
+        page.locator("label", has_text="W4A8").first.click()
+        assert page.locator(".maps > .table:visible").count() == 1
+        assert "W4A8" in page.locator(".maps > .table:visible").get_attribute("aria-label")
+        return
+    assert page.locator("tbody tr[id]:visible").count() == page.locator("tbody tr[id]").count()
+    hidden = page.locator(".extra:not(:visible)")
+    assert page.locator(".extra").count() > 0
+    assert hidden.count() == 0
+    left, right = (page.locator(f".side.{side}").bounding_box() for side in ("left", "right"))
+    assert left["x"] + left["width"] <= right["x"]
+
+
+def test_the_printed_page_reads_well(site: Path, look: Open) -> None:
+    page = look(site / BOARD, width=1060)
+    page.emulate_media(media="print")
+    assert page.locator(".top, .filters, .controls").locator("visible=true").count() == 0
+    assert page.locator("tbody tr[id]:visible").count() == page.locator("tbody tr[id]").count()
+    wide, shown = page.locator(".table.board").evaluate("table => [table.scrollWidth, table.clientWidth]")
+    assert wide <= shown
+    assert page.locator(".plot svg").first.is_visible()
+    page.goto((site / "methods/index.html").as_uri())
+    assert page.locator(".maps > .table:visible").count() == page.locator(".maps > .table").count() > 1
+
+
+def test_hostile_records_are_text(hostile: Path, look: Open) -> None:
+    seen = ""
+    page = look(hostile / "index.html")
+    for path in sorted(hostile.rglob("*.html")):
+        if path.parent.name in ("methods", "backends") and "a" * 64 not in path.name:
+            continue
+        page.goto(path.as_uri())
+        assert page.title() != "broken", path
+        assert page.locator("img[onerror], img[src=x]").count() == 0, path
+        for width in (390, 1360):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert overflow(page) == 0, (path, width)
+        assert page.evaluate("[...document.scripts].every(one => one.src && !one.textContent)"), path
+        seen += page.locator("body").inner_text()
+    for words in ("<script>", "{{ 7*7 }}", "\u05e9\u05dc\u05d5\u05dd", "\U0001f600", "nan.json"):
+        assert words in seen
+    assert HOSTILE[:40] in seen
+    assert "\u202e" not in seen
+
+
+def test_a_number_that_is_none_is_no_row(hostile: Path, look: Open) -> None:
+    page = look(hostile / "data.html")
+    assert "nan.json" in page.locator(".faults").inner_text()
+    board = look(hostile / BOARD)
+    assert "NaN" not in board.locator(".table.board").inner_text()
+
+
+def test_everybody_can_use_a_hostile_board(hostile: Path, look: Open) -> None:
+    assert violations(look(hostile / BOARD, width=390)) == []
