@@ -81,13 +81,23 @@ def _records(paths: tuple[Path, ...]) -> tuple[list[tuple[Path, Record]], list[s
     """The valid records in files and folders, each once, and what is wrong with the others."""
     from ganqbench.errors import UserError
     from ganqbench.records.validate import validate
+    from ganqbench.suite import load_suite, suite_names
 
     found: dict[Path, tuple[Path, Record]] = {}
     faults: list[str] = []
+    versions = {suite.name: suite.version for suite in map(load_suite, suite_names())}
+    superseded = 0
     for path in paths:
         if not path.exists():
             raise UserError(f"There is no {path}.", "Give record files or folders of records.")
         report = validate(path)
-        found |= {file.resolve(): (file, record) for file, record in report.records}
         faults += map(str, report.faults)
+        for file, record in report.records:
+            cell = record.cell
+            if path.is_dir() and versions.get(cell.suite, cell.suite_version) > cell.suite_version:
+                superseded += 1  # of an earlier version, whose protocol is no longer at hand
+            else:
+                found[file.resolve()] = (file, record)
+    if superseded:
+        click.echo(f"{superseded} records of earlier suite versions are left out.")
     return list(found.values()), faults

@@ -1,0 +1,124 @@
+"""Records that a re-run confirms, and records that it doesn't."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganqbench.records.canonical import canonical, content_hash
+from ganqbench.records.compare import differences
+from ganqbench.records.rerun import read_rerun
+from ganqbench.records.store import read
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+MakeSuite = Callable[..., Path]
+HONEST = "faults-v0/cyclegan-vintagify/faulty.honest.W8A8.s0.json"
+
+
+def forge(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what a record says, and make its hash right again."""
+    document = json.loads(path.read_bytes())
+    change(document)
+    document["hash"] = content_hash(document)
+    path.write_bytes(canonical(document))
+
+
+@pytest.fixture
+def measured(make_suite: MakeSuite, command: Command, tmp_path: Path) -> Path:
+    """A results folder anywhere, with the suite beside its records."""
+    suite = make_suite(["faulty.honest", "faulty.raises"])
+    assert command("run", "--suite", str(suite), "--results", "sent").returncode == 1
+    shutil.copy(suite, tmp_path / "sent/faults-v0/suite.toml")
+    return tmp_path / "sent"
+
+
+def test_an_honest_record_agrees_and_is_marked_as_run_again(measured: Path, command: Command) -> None:
+    done = command("verify", str(measured), "--who", "the tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 agree, 0 differ, 0 not checked" in done.stdout
+    assert "agrees: failed again" in done.stdout
+    assert "(re-run)" in done.stdout
+    note = read_rerun(measured / HONEST)
+    assert note is not None
+    assert note.who == "the tests"
+    assert note.record == read(measured / HONEST).hash
+    assert command("validate", str(measured)).returncode == 0
+
+
+def test_a_number_that_was_made_up_is_found(measured: Path, command: Command) -> None:
+    def better(document: dict[str, Any]) -> None:
+        psnr = document["metrics"]["psnr"]
+        for part in ("value", "low", "high"):
+            psnr[part] += 0.5
+        document["tolerance"]["psnr"] = 50.0  # one's own tolerance does not help
+
+    forge(measured / HONEST, better)
+    assert command("validate", str(measured)).returncode == 0  # nothing in it is impossible
+    done = command("verify", str(measured / HONEST), "--who", "the tests")
+    assert done.returncode == 1
+    assert "psnr was" in done.stdout
+    assert "allowed is 0.1" in done.stdout
+    assert "(self-reported)" in done.stdout
+    assert read_rerun(measured / HONEST) is None
+
+
+def test_what_can_not_be_run_here_is_said_and_not_passed(measured: Path, command: Command) -> None:
+    (measured / "faults-v0/suite.toml").unlink()
+    done = command("verify", str(measured / HONEST))
+    assert done.returncode == 3
+    assert "not checked: no suite 'faults' is packaged" in done.stdout
+
+
+def test_a_draw_is_told_and_can_be_repeated(measured: Path, command: Command) -> None:
+    (measured / "faults-v0/suite.toml").unlink()  # nothing is run, only drawn
+    first = command("verify", str(measured), "--sample", "1")
+    drawn = first.stdout.splitlines()[0]
+    assert drawn.startswith("1 of 3 records, drawn with --draw ")
+    second = command("verify", str(measured), "--sample", "1", "--draw", drawn.split()[-1])
+    assert second.stdout == first.stdout
+
+
+def test_differences_name_what_changed(measured: Path) -> None:
+    record = read(measured / HONEST)
+    assert not list(differences(record, record))
+    failed = read(measured / HONEST.replace("honest", "raises"))
+    assert [each.what for each in differences(record, failed)] == ["status"]
+    psnr = record.metrics["psnr"]
+    moved = {"psnr": psnr.model_copy(update={"worst": (psnr.worst or 0) - 0.19})}
+    other = record.model_copy(update={"metrics": moved})
+    # One of four images may move by twice what their mean may, 0.1; the other metrics are gone.
+    assert [(each.what, each.new) for each in differences(record, other)] == [("mae", None), ("ssim", None)]
+
+
+def test_diff_shows_what_appeared_vanished_and_changed(
+    measured: Path, command: Command, tmp_path: Path
+) -> None:
+    assert command("diff", "sent", "sent").returncode == 0
+    shutil.copytree(measured, tmp_path / "other")
+
+    def worse(document: dict[str, Any]) -> None:
+        for part in ("value", "low"):
+            document["metrics"]["psnr"][part] -= 0.2
+        del document["metrics"]["ssim"]
+
+    forge(tmp_path / "other" / HONEST, worse)
+    (tmp_path / "other" / HONEST.replace("honest", "raises")).unlink()
+    done = command("diff", "sent", "other")
+    assert done.returncode == 1
+    assert "1 cells changed, 0 appeared, 1 vanished, 1 the same" in done.stdout
+    assert "vanished: faults-v0 cyclegan-vintagify faulty.raises.W8A8.s0 (failed)" in done.stdout
+    found = json.loads(command("diff", "sent", "other", "--json").stdout)
+    (change,) = found["changed"]
+    assert {each["what"] for each in change["differences"]} == {"psnr", "psnr.low", "ssim"}
+    assert [row["status"] for row in found["vanished"]] == ["failed"]
+    back = json.loads(command("diff", "other", "sent", "--json").stdout)
+    assert [row["cell"]["method"] for row in back["appeared"]] == ["raises"]
+    two = command("diff", f"sent/{HONEST}", f"other/{HONEST}")
+    assert two.returncode == 1
+    assert "-0.2" in two.stdout
