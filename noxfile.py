@@ -166,3 +166,11 @@ def site(session: nox.Session) -> None:
     """Build the leaderboard from the committed records."""
     install(session)
     ganqbench(session, "site", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def pictures(session: nox.Session) -> None:
+    """Build the leaderboard and take the docs' pictures of it; needs chromium."""
+    install(session)
+    ganqbench(session, "site")
+    python(session, "-P", "tests/browser/take_pictures.py", "build/site", "docs/pictures")

@@ -102,6 +102,11 @@ class Board:
         return f"{'Lowest' if self.lead.better == 'less' else 'Highest'} {self.lead.title} at"
 
     @property
+    def checked(self) -> bool:
+        """Whether somebody ran any of its rows again; then the others are marked."""
+        return any(run.rerun for row in self.rows for run in row.runs)
+
+    @property
     def verdicts(self) -> bool:
         """Whether any row has a verdict."""
         return any(row.judged for row in self.rows)

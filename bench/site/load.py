@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from ganqbench.cell import Cell
 from ganqbench.records.canonical import sha256
+from ganqbench.records.rerun import Rerun, read_rerun
 from ganqbench.records.schema import Record
 from ganqbench.records.store import (
     MAX_BYTES,
@@ -28,6 +29,8 @@ class Run:
     body: bytes
     """The record file as it was read and checked."""
     image: bytes | None
+    rerun: Rerun | None = None
+    """Who ran the cell again and agreed; without one the numbers are self-reported."""
 
     @property
     def cell(self) -> Cell:
@@ -80,7 +83,16 @@ def _run(path: Path, results: Path) -> Run:
         faults.append(f"holds the record of {record.cell}, which belongs at {record.cell.path}")
     if faults:
         raise InvalidRecord(path, faults)
-    return Run(record, body, _image(record, path))
+    return Run(record, body, _image(record, path), _rerun(record, path))
+
+
+def _rerun(record: Record, path: Path) -> Rerun | None:
+    """The note beside the record, if it is one and on this record."""
+    try:
+        found = read_rerun(path)
+    except (OSError, ValueError):
+        return None
+    return found if found is not None and found.record == record.hash else None
 
 
 def _image(record: Record, path: Path) -> bytes | None:

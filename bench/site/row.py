@@ -54,6 +54,11 @@ class Row:
         return names.method_title(self.adapter, self.method, self.recipe)
 
     @property
+    def self_reported(self) -> bool:
+        """Whether nobody ran any of its seeds again, though it has a result."""
+        return self.status == "ok" and not any(run.rerun for run in self.runs)
+
+    @property
     def start(self) -> str:
         """What the method is called without its recipe."""
         return "FP32 baseline" if self.is_baseline else names.method_title(self.adapter, self.method, None)

@@ -9,6 +9,7 @@ import pytest
 import site_factory as factory
 from site_reader import Reader, dead_links, read_site
 
+from ganqbench.records.rerun import make_rerun, write_rerun
 from ganqbench.site import build
 from ganqbench.suite import load_suite
 
@@ -125,6 +126,30 @@ def test_seeds_of_a_row_stand_together(tmp_path: Path) -> None:
     runs = [path for path in report.files if re.search(r"\.s\d\.html$", path)]
     assert len(runs) == 3
     assert "out of memory" in Reader(tmp_path / "site" / runs[2]).text
+
+
+def test_what_nobody_ran_again_is_self_reported(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    checked, other = factory.document(), factory.document(method="gptq", psnr=39.0)
+    record = factory.put(results, checked)
+    factory.put(results, other)
+    build(results, tmp_path / "site")
+    assert "All numbers are self-reported" in Reader(tmp_path / "site" / BOARD).text
+
+    note = make_rerun(record, record, "<b>somebody</b>")
+    write_rerun(note, results / record.cell.path)
+    build(results, tmp_path / "site")
+    tags = {
+        row: "Nobody has run this again" in row
+        for row in (tmp_path / "site" / BOARD).read_text().split("<tr id=")[1:]
+    }
+    assert list(tags.values()) == [False, True]
+    run = Reader(tmp_path / "site" / BOARD.parent / "brevitas.ptq-mse.W8A8.s0.html")
+    assert "run again by <b>somebody</b> on 2026-11-24" in run.text
+
+    factory.put(results, factory.document(psnr=38.5))  # another record in its place: the note goes
+    build(results, tmp_path / "site")
+    assert "All numbers are self-reported" in Reader(tmp_path / "site" / BOARD).text
 
 
 def test_hostile_text_is_text(tmp_path: Path) -> None:
