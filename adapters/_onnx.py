@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ganqbench.deploy.float_graph import float_graph, parameter_products
-from ganqbench.deploy.graph import Graph
+from ganqbench.deploy.float_graph import float_graph, parameter_products, take_integers
+from ganqbench.deploy.graph import PRODUCTS, Graph
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 class FloatModel:
     """A generator's full-precision graph.
 
-    `products` are the names of the nodes to quantize, `others` of all other nodes; `weights` the
-    constants that the products take, by node.
+    `products` are the names of the nodes to quantize, `others` of all other nodes; `filters` those of
+    them that multiply and accumulate all the same; `weights` the constants that the products take,
+    by node.
     """
 
     proto: ModelProto
     inputs: tuple[str, ...]
     products: tuple[str, ...]
     others: tuple[str, ...]
+    filters: tuple[str, ...]
     weights: dict[str, str]
 
     @classmethod
@@ -42,6 +44,7 @@ class FloatModel:
             tuple(value.name for value in proto.graph.input),
             names,
             tuple(node.name for node in graph.nodes if node.name not in names),
+            tuple(node.name for node in graph.nodes if node.op_type in PRODUCTS and node.name not in names),
             {node.name: node.input[1] for node in products if node.input[1] in graph.constants},
         )
 
@@ -51,15 +54,9 @@ class FloatModel:
             yield {name: value.numpy() for name, value in zip(self.inputs, batch, strict=True)}
 
     def finish(self, quantized: ModelProto) -> bytes:
-        """The backend's model with the demodulation's sums computed from integers, serialised.
-
-        The sums of squared weights are the only other place that takes weights; left as they
-        were they would keep a second copy in full precision.
-        """
+        """The backend's model with the demodulation's sums computed from integers, serialised."""
         graph = Graph(quantized)
         named = {node.name: node for node in graph.nodes}
         for product, weight in self.weights.items():
-            for node in graph.nodes:
-                if node.op_type == "Mul" and list(node.input) == [weight, weight]:
-                    node.input[0] = node.input[1] = named[product].input[1]
+            take_integers(graph, weight, named[product].input[1])
         return bytes(graph.finish().SerializeToString(deterministic=True))

@@ -82,6 +82,7 @@ def _quantized(model: Any, calibration: Iterable[Inputs], options: Mapping[str, 
         nncf.Dataset(feeds),
         preset=QuantizationPreset.MIXED,
         subset_size=len(feeds),
+        ignored_scope=nncf.IgnoredScope(names=list(model.filters)),
         fast_bias_correction=True,
         advanced_parameters=AdvancedQuantizationParameters(
             disable_bias_correction=not options["bias_correction"],

@@ -80,16 +80,20 @@ def watch(
     inspect: bool = False,
     silence: Callable[[int], bool] = lambda product: False,
     weights: Weights | None = None,
+    record: Callable[[Product, Mapping[str, Any]], None] = lambda product, arguments: None,
 ) -> Run:
     """Run `module(*inputs)` under interception and say what happened.
 
     `inspect` judges operands and checks seals and leaves; `silence` says for which
     products (numbered as they run) the result is replaced by zeros, so that the images show
     what went past them. `weights`
-    remembers judgements of weights between runs. Raises TypeError unless the module returns
+    remembers judgements of weights between runs. `record` is given every product with the
+    operation's arguments. Raises TypeError unless the module returns
     one tensor.
     """
-    mode = Interception(inspect=inspect, silence=silence, weights={} if weights is None else weights)
+    mode = Interception(
+        inspect=inspect, silence=silence, weights={} if weights is None else weights, record=record
+    )
     copies = tuple(value.clone() for value in inputs)
     with torch.no_grad(), seeded(), _uncompiled(), _paths(module, mode.path):
         for value in copies:
@@ -143,11 +147,18 @@ def _paths(module: nn.Module, path: list[str]) -> Iterator[None]:
 class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The dispatch mode behind `watch`; one instance serves one run."""
 
-    def __init__(self, *, inspect: bool, silence: Callable[[int], bool], weights: Weights) -> None:
+    def __init__(
+        self,
+        *,
+        inspect: bool,
+        silence: Callable[[int], bool],
+        weights: Weights,
+        record: Callable[[Product, Mapping[str, Any]], None],
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.path: list[str] = []
         self.ledger = Ledger(strict=inspect)
-        self._inspect, self._silence, self._weights = inspect, silence, weights
+        self._inspect, self._silence, self._weights, self._record = inspect, silence, weights, record
         self._observations: list[Observation] = []
         self._opaque: Counter[str] = Counter()
         self._work = self._operands = 0
@@ -230,7 +241,9 @@ class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         silent = self._silence(len(self._observations))
         result = _silent(func, args, kwargs) if silent else func(*args, **kwargs)
-        self._observations.append(self._observe(read_product(name, arguments, _tensors(result)[0])))
+        product = read_product(name, arguments, _tensors(result)[0])
+        self._record(product, arguments)
+        self._observations.append(self._observe(product))
         return result
 
     def _observe(self, product: Product) -> Observation:

@@ -298,6 +298,7 @@ OPERATORS: dict[str, Operator] = {
     "Sqrt": _plain(torch.sqrt),
     "Reciprocal": _plain(torch.reciprocal),
     "Neg": _plain(torch.neg),
+    "Abs": _plain(torch.abs),
     "Relu": _plain(torch.relu),
     "LeakyRelu": lambda a, x: F.leaky_relu(x, a.get("alpha", 0.01)),
     "Tanh": _plain(torch.tanh),

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 OPSET = 21
 """The first with 4-bit integers in QuantizeLinear and DequantizeLinear."""
 IMAGES = "images"
+_NORM = "BatchNormalization"
 
 
-def float_graph(generator: nn.Module, example: Inputs) -> ModelProto:
+def float_graph(generator: nn.Module, example: Inputs, *, fold: bool = True) -> ModelProto:
     """`generator(*example)` as a graph for any number of items; it has to be in eval mode.
 
-    Initializers carry the names of the parameters. The sums of squared weights that StyleGAN2's
-    demodulation takes are computed in the graph from the weights.
+    Initializers carry the names of the parameters. Norms are folded into the convolutions before
+    them unless `fold` is False, so that weights stay as they are. The sums of squared weights that
+    StyleGAN2's demodulation takes are computed in the graph from the weights.
     """
     items: Any = torch.export.Dim.DYNAMIC
     # The exporter wants to see more than one item, or it would take the number for a constant.
@@ -41,8 +43,15 @@ def float_graph(generator: nn.Module, example: Inputs) -> ModelProto:
             opset_version=OPSET,
             dynamic_shapes=tuple({0: items} for _ in several),
             output_names=[IMAGES],
+            optimize=False,
             verbose=False,
         )
+        norms = [] if fold else [one for one in program.model.graph if one.op_type == _NORM]
+        for norm in norms:
+            norm.domain = "kept"  # a name that the optimizer does not know
+        program.optimize()
+        for norm in norms:
+            norm.domain = ""
         graph = Graph(program.model_proto)
     for node in graph.nodes:
         # These hold the paths of source files.
@@ -90,6 +99,17 @@ def _energy(graph: Graph, weight: str, *, transposed: bool) -> str:
     axes = graph.constant("spatial", np.array([2, 3]))
     energy = graph.add("ReduceSum", [squares, axes], f"{weight}.energy", keepdims=0)
     return graph.add("Transpose", [energy], f"{weight}.energy.t", perm=[1, 0]) if transposed else energy
+
+
+def take_integers(graph: Graph, weight: str, scaled: str) -> None:
+    """Let the sums of a weight's squares take it as its layer does now, scaled back from integers.
+
+    They are the only other place that takes weights. Left as they were, they would keep a second copy
+    in full precision, and demodulate by weights that the layer no longer has.
+    """
+    for node in graph.nodes:
+        if node.op_type == "Mul" and list(node.input) == [weight, weight]:
+            node.input[0] = node.input[1] = scaled
 
 
 def parameter_products(graph: Graph, generator: nn.Module) -> list[NodeProto]:
