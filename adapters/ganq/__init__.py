@@ -120,6 +120,20 @@ class Ganq(Adapter):
             options={"scheme": {"weights": "lsq", "activations": "lsq-plus"}},
             trainable=True,
         ),
+        "smooth": Method(
+            title="SmoothQuant, then MSE-optimal ranges",
+            kind="ptq",
+            reference="Xiao et al. 2023 (arXiv 2211.10438), alpha 0.5: input channels evened out.",
+            options={"scheme": {"equalize": 0.5}},
+            trainable=True,
+        ),
+        "qat-smooth-lsq": Method(
+            title="SmoothQuant and learned steps and offsets, as calibrated: a start for recipes",
+            kind="qat",
+            reference="Xiao et al. 2023 (arXiv 2211.10438), then Bhalgat et al. 2020 (arXiv 2004.09576).",
+            options={"scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus"}},
+            trainable=True,
+        ),
         "pact": Method(
             title="PACT: learned clips",
             kind="qat",

@@ -54,5 +54,6 @@ def symmetric(largest: Tensor, bits: int, *, signed: bool = True) -> Grid:
 
 
 def _step(width: Tensor, steps: int) -> Tensor:
-    """Width over steps; 1 where there is no width, so that a constant 0 stays 0."""
-    return torch.where(width > 0, width / steps, torch.ones_like(width))
+    """Width over steps; 1 where that is nothing a float can hold well, so that a constant 0 stays 0."""
+    step = width / steps
+    return torch.where(step >= torch.finfo(step.dtype).tiny, step, torch.ones_like(step))

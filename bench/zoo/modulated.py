@@ -90,7 +90,9 @@ def noise_offset(
 class ModulatedConv(nn.Module):
     """A convolution whose input channels are scaled by a style, an affine function of w [N, w_dim].
 
-    `up` doubles height and width: a transposed convolution with stride 2, then the low-pass `fir`.
+    Each image's style is brought to a largest value of 1 before the convolution and back after it,
+    which is the same function. One range for all images then fits what is convolved far better, and
+    that range is where 8-bit activations lose their images. `up` doubles height and width: a transposed convolution with stride 2, then the low-pass `fir`.
     """
 
     fir: Tensor
@@ -114,18 +116,22 @@ class ModulatedConv(nn.Module):
         # Only the direction of demodulated weights matters; the others start with unit gain.
         init_normal(self.conv.weight, std=1 if demodulate else 1 / math.sqrt(inputs * kernel**2))
 
-    def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The convolved maps [N, co, H', W'] and the factors [N, co] that they are still to be scaled by."""
+    def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        """The convolved maps [N, co, H', W'] and the factors they are still to be scaled by.
+
+        The factors are [N, co] with demodulation and [N, 1] without.
+        """
         style = self.affine(w)
-        x = self.conv(x * style[:, :, None, None])
+        size = style.abs().amax(1, keepdim=True).clamp_min(1e-8)
+        x = self.conv(x * (style / size)[:, :, None, None])
         if self.up:
             taps = self.fir.shape[0]
             before = self.kernel // 2 + (taps + 1) // 2 - (self.kernel - 1)
             after = self.kernel // 2 + (taps - 2) // 2 - (self.kernel - 2)
             x = fir_filter(x, self.fir, before, after, 4.0)
         if not self.demodulate:
-            return x, None
-        return x, demodulation(style, self.conv.weight, 1 if self.up else 0)
+            return x, size
+        return x, size * demodulation(style, self.conv.weight, 1 if self.up else 0)
 
 
 class StyledConv(nn.Module):
@@ -184,5 +190,6 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Maps [N, ci, H, W] and w [N, w_dim] to an image [N, outputs, H, W]."""
-        image: Tensor = self.modulated(x, w)[0] + self.bias[:, None, None]
+        x, factors = self.modulated(x, w)
+        image = torch.addcmul(self.bias[:, None, None], x, factors[:, :, None, None])
         return image if self.clamp is None else image.clamp(-self.clamp, self.clamp)

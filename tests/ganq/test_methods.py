@@ -23,6 +23,8 @@ LEARNED = [name for name, method in Ganq.methods.items() if method.kind == "qat"
 EXPECTED_PARAMETERS = {
     "lsq": {"step"},
     "lsq-plus": {"step", "offset"},
+    "qat-lsq": {"step", "offset"},
+    "qat-smooth-lsq": {"step", "offset"},
     "pact": {"upper", "lower"},
     "dorefa": set(),
     "ewgs": {"upper", "lower"},

@@ -1,0 +1,103 @@
+"""Even out the ranges of a layer's input channels before anything is quantized; in float the same function.
+
+SmoothQuant (Xiao et al. 2023, eq. 4): input channel j is divided by k_j = a_j^alpha / w_j^(1 - alpha),
+with a_j and w_j its largest activation and weight, and the weights that read it are multiplied by k_j.
+One range for the whole tensor then fits all its channels. A deployed quantizer does the division for
+nothing, as a scale per channel where it reads floats; in StyleGAN2's modulated convolutions it goes
+into the affine layer that makes the style, so that demodulation stays what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from ganqbench.adapters.ganq.products import Weighted, weighted
+from ganqbench.zoo.generator import Inputs
+from ganqbench.zoo.modulated import ModulatedConv
+
+_MOST = 100.0
+"""Largest factor between a channel and the geometric mean of all."""
+
+
+class Divide(nn.Module):
+    """Divides each channel of [N, C, ...] by its factor."""
+
+    factors: Tensor
+
+    def __init__(self, factors: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("factors", factors)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x, channel by channel."""
+        return x / self.factors.view(1, -1, *[1] * (x.ndim - 2))
+
+
+def equalize(model: nn.Module, calibration: Iterable[Inputs], alpha: float) -> None:
+    """Equalize the input channels of every layer with a weight, in place."""
+    largest = _largest_inputs(model, calibration)
+    owners = {module.conv: module for module in model.modules() if isinstance(module, ModulatedConv)}
+    for name, layer in weighted(model).items():
+        factors = _factors(largest[name], _largest_weights(layer), alpha)
+        with torch.no_grad():
+            layer.weight.mul_(_along_inputs(layer, factors))
+        owner = owners.get(cast("Any", layer))
+        if owner is None:
+            layer.equalizer = Divide(factors)
+            layer.register_forward_pre_hook(_divide)
+        else:
+            with torch.no_grad():
+                owner.affine.weight.div_(factors[:, None])
+                owner.affine.bias.div_(factors)
+
+
+def _divide(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(cast("Any", layer).equalizer(value) for value in inputs)
+
+
+def _factors(activation: Tensor, weight: Tensor, alpha: float) -> Tensor:
+    """k of every channel, with a geometric mean of 1; dead channels keep theirs."""
+    alive = (activation > 0) & (weight > 0)
+    logs = torch.zeros_like(activation)
+    logs[alive] = alpha * activation[alive].log() - (1 - alpha) * weight[alive].log()
+    logs[alive] -= logs[alive].mean() if alive.any() else 0.0
+    return logs.exp().clamp(1 / _MOST, _MOST)
+
+
+def _largest_inputs(model: nn.Module, calibration: Iterable[Inputs]) -> dict[str, Tensor]:
+    """Largest absolute value of each input channel of each layer over the calibration set."""
+    found: dict[str, Tensor] = {}
+
+    def note(name: str, value: Tensor) -> None:
+        size = value.detach().abs().transpose(0, 1).flatten(1).amax(1)
+        found[name] = torch.maximum(found.get(name, torch.zeros_like(size)), size)
+
+    handles = [
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: note(name, inputs[0]))
+        for name, layer in weighted(model).items()
+    ]
+    try:
+        with torch.no_grad():
+            for inputs in calibration:
+                model(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _largest_weights(layer: Weighted) -> Tensor:
+    weight = layer.weight.detach().abs()
+    if not isinstance(layer, nn.ConvTranspose2d):
+        weight = weight.transpose(0, 1)
+    return weight.flatten(1).amax(1)
+
+
+def _along_inputs(layer: Weighted, factors: Tensor) -> Tensor:
+    """The factors in a shape that multiplies the weight along its input channels."""
+    rest = [1] * (layer.weight.ndim - 2)
+    return factors.view(-1, 1, *rest) if isinstance(layer, nn.ConvTranspose2d) else factors.view(1, -1, *rest)
