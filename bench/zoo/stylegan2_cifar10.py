@@ -30,5 +30,5 @@ ENTRY = StyleGAN2Cifar10(
     "StyleGAN2, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "c9eddb576318a05b3fa40dce5676579daf9372329f4abb99d753c44cab75aa87",
+    "800b7489702e7b58ccc7d822e693d5fe5566c6d7b12a675cccc12aff87433319",
 )
