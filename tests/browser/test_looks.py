@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import browser_boards
 import pytest
 from browser_boards import BOARD, HOSTILE, PIXELS
+
+from ganqbench.site import build, tables
+from ganqbench.site.timings import Timing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -72,6 +76,19 @@ def test_the_columns_fit_a_common_screen(site: Path, look: Open) -> None:
     page.locator("[data-board]").scroll_into_view_if_needed()
     page.locator("tbody tr").nth(30).scroll_into_view_if_needed()
     assert page.locator("thead th").first.bounding_box()["y"] >= 0  # the header stays in view
+
+
+def test_latencies_fit_beside_the_rest(look: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timing = Timing("openvino", "int8", 0.0123, 1.93, 0.874)
+    monkeypatch.setattr(tables, "fastest", lambda record: None if record.cell.method == "gptq" else timing)
+    browser_boards.fill(tmp_path / "results")
+    build(tmp_path / "results", tmp_path / "site")
+    page = look(tmp_path / "site" / BOARD)
+    wide, shown = page.locator(".table.board").evaluate("table => [table.scrollWidth, table.clientWidth]")
+    assert wide <= shown
+    assert "12.3" in page.locator(".latency").nth(1).inner_text()
+    assert page.locator("[id='brevitas.gptq.W8A8'] .latency").inner_text() == "sim."
+    assert page.locator(".plot", has_text="latency").locator("[data-row*=gptq]").count() == 0
 
 
 def test_on_a_phone_the_method_stays_in_view(site: Path, look: Open) -> None:
