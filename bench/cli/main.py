@@ -20,6 +20,7 @@ COMMANDS = {
     "diff": "ganqbench.cli.diff:diff",
     "site": "ganqbench.cli.site:site",
     "doctor": "ganqbench.cli.doctor:doctor",
+    "export": "ganqbench.cli.export:export",
     "card": "ganqbench.cli.card:card",
     "new-adapter": "ganqbench.cli.new_adapter:new_adapter",
     "reference": "ganqbench.cli.reference:reference",
