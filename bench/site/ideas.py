@@ -137,6 +137,8 @@ IDEAS: Mapping[str, tuple[str, ...]] = {
     "ptq-dynamic": (_DYNAMIC,),
     "smoothquant": (_SMOOTH,),
     "smoothquant-mse": (_SMOOTH, _MSE),
+    "smooth": (_SMOOTH, _MSE),
+    "qat-smooth-lsq": (_SMOOTH, _STRAIGHT, _LSQ_PLUS),
     "gptq": (_GPTQ,),
     "gpfq": (_GPFQ,),
     "qronos": (_QRONOS,),
