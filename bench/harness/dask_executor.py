@@ -54,6 +54,9 @@ class DaskExecutor(Executor):
                 "Executor dask needs Dask distributed, which is not installed.",
                 'pip install "ganqbench[dask]"',
             ) from error
+        # What goes wrong is said once, in our words.
+        for name in ("distributed", "distributed.client", "distributed.core", "distributed.utils"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         with ExitStack() as opened:
             if self._scheduler is None:
                 cluster = LocalCluster(
@@ -69,7 +72,6 @@ class DaskExecutor(Executor):
             else:
                 address = self._scheduler
                 _knock(address)
-                logging.getLogger("distributed").setLevel(logging.CRITICAL)
             try:
                 self._client = opened.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
             except (OSError, TimeoutError, ValueError) as error:
@@ -132,14 +134,15 @@ class DaskExecutor(Executor):
 
 def run_here(task: Task, accelerator: str | None) -> Outcome:
     """Run a cell on the worker that this is called on, until its end or until nobody wants it."""
-    from distributed import get_worker
+    from distributed import Status, get_worker
 
     worker = get_worker()
     key = worker.get_current_task()
 
     def unwanted() -> bool:
         found = worker.state.tasks.get(key)
-        return found is None or found.state != "executing"
+        at_work = worker.status in (Status.running, Status.paused)  # else it lost its scheduler, or ends
+        return not at_work or found is None or found.state != "executing"
 
     return run_cell(task.job, task.time_limit_s, task.retries, unwanted, accelerator)
 

@@ -62,7 +62,8 @@ def parse(data: bytes, path: Path) -> Record:
         raise InvalidRecord(path, ["is JSON but not a record: it has no `schema`"])
     try:
         found = content_hash(document)
-        record = Record.model_validate_json(json.dumps(upgrade(document)))
+        present = upgrade(document)
+        record = Record.model_validate_json(data if present is document else json.dumps(present))
     except ValidationError as error:
         raise InvalidRecord(path, [_sentence(fault) for fault in error.errors()]) from error
     except (ValueError, RecursionError) as error:

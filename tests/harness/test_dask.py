@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -66,51 +67,82 @@ def test_a_local_cluster_gives_the_same_numbers_to_the_bit(
     assert not validate(tmp_path / "there").faults
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A scheduler without workers."""
+
+    file: Path
+    scheduler: subprocess.Popen[bytes]
+
+    @property
+    def worker(self) -> tuple[str, ...]:
+        """What starts a worker of one thread."""
+        where = ("--scheduler-file", str(self.file), "--no-dashboard", "--no-nanny")
+        return ("worker", *where, "--nthreads", "1")
+
+    @property
+    def address(self) -> str:
+        """Where the scheduler listens."""
+        return str(json.loads(self.file.read_text())["address"])
+
+
 @pytest.fixture
-def cluster(plugin_environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
-    """The scheduler file of a cluster without workers."""
+def cluster(plugin_environment: dict[str, str], tmp_path: Path) -> Iterator[Cluster]:
     file = tmp_path / "scheduler.json"
     arguments = ("--scheduler-file", str(file), "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
-    with dask_process(plugin_environment, "scheduler", *arguments):
+    with dask_process(plugin_environment, "scheduler", *arguments) as process:
         _until(file.is_file)
-        yield file
+        yield Cluster(file, process)
+
+
+@pytest.fixture
+def driver(
+    cluster: Cluster, make_suite: MakeSuite, plugin_environment: dict[str, str], tmp_path: Path
+) -> Iterator[subprocess.Popen[str]]:
+    """A run of two cells on the cluster."""
+    suite = make_suite(["faulty.marked"], seeds=range(2))
+    run = (*("run", "--suite", str(suite)), *("--executor", "dask", "--scheduler", cluster.address))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganqbench", *run],
+        cwd=tmp_path,
+        env=plugin_environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_worker_that_dies_costs_no_record(
-    cluster: Path,
-    make_suite: MakeSuite,
-    plugin_environment: dict[str, str],
-    tmp_path: Path,
+    cluster: Cluster, driver: subprocess.Popen[str], plugin_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    address = re.search(r'"address": "([^"]+)"', cluster.read_text())
-    assert address is not None
-    suite = make_suite(["faulty.marked"], seeds=range(2))
-    marks = tmp_path / "marks"
-    worker = ("worker", "--scheduler-file", str(cluster), "--nthreads", "1", "--no-dashboard", "--no-nanny")
-    slow = {**plugin_environment, "FAULTY_SLEEP": "60"}
-    with dask_process(slow, *worker) as doomed:
-        driver = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "ganqbench", "run", "--suite", str(suite)),
-                *("--executor", "dask", "--scheduler", address[1]),
-            ],
-            cwd=tmp_path,
-            env=plugin_environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            _until(marks.is_file)  # the first cell runs, and sleeps
-            os.killpg(doomed.pid, signal.SIGKILL)
-            with dask_process(plugin_environment, *worker):
-                _, errors = driver.communicate(timeout=240)
-        finally:
-            driver.kill()
-            driver.wait()
+    with dask_process({**plugin_environment, "FAULTY_SLEEP": "60"}, *cluster.worker) as doomed:
+        _until((tmp_path / "marks").is_file)  # a cell runs, and sleeps
+        os.killpg(doomed.pid, signal.SIGKILL)
+        with dask_process(plugin_environment, *cluster.worker):
+            _, errors = driver.communicate(timeout=240)
     assert driver.returncode == 0, errors
     found = records(tmp_path / "results")
     assert {record.status for record in found.values()} == {"ok"}
     assert len(found) == 3
+    assert not validate(tmp_path / "results").faults
+
+
+def test_a_scheduler_that_dies_is_one_message_and_leaves_no_cell_behind(
+    cluster: Cluster, driver: subprocess.Popen[str], plugin_environment: dict[str, str], tmp_path: Path
+) -> None:
+    with dask_process({**plugin_environment, "FAULTY_SLEEP": "600"}, *cluster.worker) as worker:
+        _until((tmp_path / "marks").is_file)
+        os.killpg(cluster.scheduler.pid, signal.SIGKILL)
+        _, errors = driver.communicate(timeout=120)
+        assert driver.returncode == 1
+        assert f"The Dask scheduler at {cluster.address} is gone" in errors
+        assert "Traceback" not in errors
+        _until(lambda: worker.poll() is not None)  # which it could not while its cell ran
+    assert len(records(tmp_path / "results")) == 1
     assert not validate(tmp_path / "results").faults
 
 
