@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import warnings
 from importlib.metadata import requires
+from pathlib import Path
 
 import pytest
 import torch
@@ -233,3 +234,33 @@ def test_pytorch_quantization_learned_ranges_start_where_calibration_ended() -> 
 
 def test_attention_is_made_of_modules_that_can_be_swapped() -> None:
     assert sum(isinstance(one, MatMul) for one in wb.generator_of("sagan").modules()) == 2
+
+
+def test_onnxruntime_alone_searches_entropy_among_one_range(tmp_path: Path) -> None:
+    """Its 128 bins are as many as levels, so the whole range is the only candidate."""
+    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, quantize_static
+
+    from ganqbench.adapters._onnx import FloatModel
+
+    batches = wb.calibration_of("cyclegan")
+    model = FloatModel.of(wb.generator_of("cyclegan"), batches[0])
+
+    def written(method: CalibrationMethod) -> bytes:
+        class Reader(CalibrationDataReader):  # type: ignore[misc]
+            feeds = model.feeds(batches)
+
+            def get_next(self) -> object:
+                return next(self.feeds, None)
+
+        path = tmp_path / "model.onnx"
+        quantize_static(
+            copy.deepcopy(model.proto), path, Reader(), calibrate_method=method, op_types_to_quantize=["Conv"]
+        )
+        return path.read_bytes()
+
+    assert written(CalibrationMethod.Entropy) == written(CalibrationMethod.MinMax)
+    adapted = [wb.quantized(wb.Case("onnxruntime", name, "cyclegan"), "W8A8") for name in _RANGES]
+    assert adapted[0].serialised != adapted[1].serialised  # type: ignore[operator]
+
+
+_RANGES = ("ptq-entropy", "ptq-minmax")
