@@ -30,5 +30,5 @@ ENTRY = SaganCifar10(
     "SAGAN, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "51801df84395a8890017a2b88ed3e590f787d61ab1c6156edd2bfc708eea3bdb",
+    "9ebb41b1608a02e059b208c594dfeffb7fa7ebf9aa92c7efe8685a259442bd6b",
 )
