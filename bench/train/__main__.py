@@ -79,7 +79,7 @@ def cyclegan(
     if not publish_only:
         start = {d: load_file(init / f"cyclegan-{d}.safetensors") for d in DIRECTIONS} if init else None
         train_cyclegan(config, split, out, start)
-    for path in publish_cyclegan(config, split, out, weights or out):
+    for path in publish_cyclegan(config, split, out, weights or out, init):
         click.echo(f"wrote {path}")
 
 

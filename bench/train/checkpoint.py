@@ -55,7 +55,9 @@ def describe_weights(path: Path) -> dict[str, object]:
     with safe_open(path, framework="pt") as file:
         metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
     kept = {
-        key: metadata[key] for key in ("images", "cpu_hours", "config", "started_from") if key in metadata
+        key: metadata[key]
+        for key in ("images", "pairs", "cpu_hours", "config", "started_from")
+        if key in metadata
     }
     return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **kept}
 

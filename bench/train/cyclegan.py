@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import export_weights, load_state, save_state
+from ganqbench.train.checkpoint import describe_weights, export_weights, load_state, save_state
 from ganqbench.train.ema import Ema
 from ganqbench.train.emoji import EmojiSplit, Glyphs
 from ganqbench.train.grid import save_grid
@@ -224,8 +224,13 @@ def _evaluate(run: Run, averages: Mapping[str, Ema], data: EmojiSplit, loss_g: f
     save_grid(sheet, len(chosen.names), run.out / "samples" / f"{run.done:07d}.png")
 
 
-def publish_cyclegan(config: CycleGanConfig, data: EmojiSplit, out: Path, folder: Path) -> list[Path]:
-    """Writes both directions of the best average with what was measured on held-out glyphs."""
+def publish_cyclegan(
+    config: CycleGanConfig, data: EmojiSplit, out: Path, folder: Path, init: Path | None = None
+) -> list[Path]:
+    """Writes both directions of the best average with what was measured on held-out glyphs.
+
+    `init` is the folder of the weights that the run started from.
+    """
     best, last = load_state(out / "best.pt"), load_state(out / "checkpoint.pt")
     written = []
     for name in DIRECTIONS:
@@ -238,6 +243,7 @@ def publish_cyclegan(config: CycleGanConfig, data: EmojiSplit, out: Path, folder
             "data_fingerprint": data.fingerprint,
             "pairs": best["done"],
             "cpu_hours": round(last["cpu_seconds"] / 3600, 3),
+            "started_from": None if init is None else describe_weights(init / f"cyclegan-{name}.safetensors"),
         }
         if name == "edges2emoji":
             generator = new_generator(config).eval()

@@ -35,7 +35,7 @@ EDGES2EMOJI = CycleGANEmoji(
     "cyclegan-edges2emoji",
     "CycleGAN, edge drawings to emoji at 64 px",
     "emoji",
-    "39b65fbfc9a6ff8b5796fb096a29a073606381b678cd02e82571a9de2cdce249",
+    "6abbde9ae696dbc617f96fe5948b07afe95772f9bfd49a3b9254057ddeed633f",
     "drawing",
     ranked=True,
 )
@@ -43,7 +43,7 @@ EMOJI2EDGES = CycleGANEmoji(
     "cyclegan-emoji2edges",
     "CycleGAN, emoji to edge drawings at 64 px",
     None,
-    "6d4f9ebcea67f9fd6915ecbd1cef9d7abc6cc8ccc9e2231fbd48846cb79d4f29",
+    "2dfd011487625e51b392cc7422b65646c027276fab98e475cc514499ba762c6f",
     "picture",
     ranked=False,
 )
