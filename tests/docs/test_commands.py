@@ -1,0 +1,86 @@
+"""What the docs tell people to type is understood, and their Python runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from ganqbench.cli.main import cli
+from ganqbench.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> Iterator[str]:
+    yield from re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for block in blocks(page, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                for part in line.split("#")[0].split("&&"):
+                    words = part.strip()
+                    if re.match(r"(\S*/)?ganqbench ", words):
+                        yield page.name, words
+
+
+def parse(words: list[str]) -> None:
+    """Read the words as the command line does, running nothing; raises an error for what it doesn't know."""
+    command: click.Command | None = cli
+    context = click.Context(cli)
+    while isinstance(command, click.Group):
+        command = command.get_command(context, words[0])
+        words = words[1:]
+    assert command is not None
+    command.make_context("", words)
+
+
+@pytest.mark.parametrize(("page", "words"), sorted(set(commands())))
+def test_commands_are_understood(
+    page: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = shlex.split(words)[1:]
+    for word in arguments:  # files that a reader has
+        if re.fullmatch(r"[\w./-]+\.(pkl|pth|onnx|json|toml|safetensors)", word) and "out" not in word:
+            (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / word).touch()
+        elif word.endswith("/"):
+            (tmp_path / word).mkdir(parents=True, exist_ok=True)
+    parse(arguments)
+
+
+def test_a_wrong_option_would_be_seen() -> None:
+    with pytest.raises(click.UsageError):
+        parse(["run", "--no-such-option"])
+    with pytest.raises(UserError):
+        parse(["no-such-command"])
+
+
+def test_sessions_that_pages_name_exist() -> None:
+    source = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    known = set(re.findall(r"^def (\w+)\(session", source, re.MULTILINE))
+    for page in PAGES:
+        for line in re.findall(r"nox -s ([\w ]+)", page.read_text(encoding="utf-8")):
+            named = line.split()[0]
+            assert named in known, f"{page.name}: nox -s {named}"
+
+
+def test_the_tutorial_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks(ROOT / "docs/tutorial.md", "python")
+    exec(compile(code, "tutorial.md", "exec"), {})
+    assert float(capsys.readouterr().out.splitlines()[-1]) > 0.95
+
+
+def test_pages_link_to_pages_that_exist() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} -> {target}"
