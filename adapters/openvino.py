@@ -82,7 +82,8 @@ def _quantized(model: Any, calibration: Iterable[Inputs], options: Mapping[str, 
         nncf.Dataset(feeds),
         preset=QuantizationPreset.MIXED,
         subset_size=len(feeds),
-        ignored_scope=nncf.IgnoredScope(names=list(model.filters)),
+        # A rounded divisor (StyleGAN2 divides styles by their size) would cost far more than it gains.
+        ignored_scope=nncf.IgnoredScope(names=list(model.filters), types=["Div"], validate=False),
         fast_bias_correction=True,
         advanced_parameters=AdvancedQuantizationParameters(
             disable_bias_correction=not options["bias_correction"],

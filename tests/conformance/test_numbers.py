@@ -13,7 +13,8 @@ from ganqbench.deploy.session import IntegerSession
 
 # Decibels of W8A8. Entropy clips half of the range of StyleGAN2's long-tailed inputs, as it is meant to;
 # the others fit rounding to twelve items, fewer than a layer here has inputs.
-LEAST = {"ptq-entropy": 10, "gpfq": 12, "qronos": 8}
+# Averaged extremes clip what single batches hold: ptq-minmax-bias of openvino.
+LEAST = {"ptq-entropy": 10, "gpfq": 12, "qronos": 8, "ptq-minmax-bias": 18}
 
 
 @pytest.mark.parametrize("bits", ["W8A8", "W4A8"])
