@@ -92,7 +92,9 @@ class ModulatedConv(nn.Module):
 
     Each image's style is brought to a largest value of 1 before the convolution and back after it,
     which is the same function. One range for all images then fits what is convolved far better, and
-    that range is where 8-bit activations lose their images. `up` doubles height and width: a transposed convolution with stride 2, then the low-pass `fir`.
+    that range is where 8-bit activations lose their images.
+
+    `up` doubles height and width: a transposed convolution with stride 2, then the low-pass `fir`.
     """
 
     fir: Tensor
