@@ -115,7 +115,7 @@ COST: tuple[Column, ...] = (
         "Calib.",
         "less",
         _scaled(1, 2),
-        "CPU time to calibrate and quantize",
+        "CPU time to calibrate, quantize and fine-tune",
         "s",
         "calibration",
     ),

@@ -58,9 +58,16 @@ ARCHITECTURES: Mapping[str, str] = {"stylegan2": "StyleGAN2", "sagan": "SAGAN", 
 KINDS: Mapping[str, str] = {"baseline": "", "ptq": "PTQ", "reconstruction": "Reconstruction", "qat": "QAT"}
 RECIPES: Mapping[str, str] = {
     "distill": "distillation",
+    "distill-pixel": "distillation, images alone",
+    "distill-no-moment": "distillation without moments",
+    "distill-no-average": "distillation without averaging",
+    "distill-short": "short distillation",
     "distill-adv": "distillation + adversarial",
     "adversarial": "adversarial",
+    "joint": "distillation + quantized adversary",
 }
+_UNTRAINED = (", as calibrated", "; calibrated start")
+"""How titles of methods end that wait for a recipe."""
 
 
 def backend(adapter: str) -> Backend:
@@ -98,7 +105,11 @@ def method_title(adapter: str, method: str, recipe: str | None) -> str:
     """What a method is called, with the recipe that fine-tunes it."""
     known = _methods(adapter).get(method)
     title = known.title if known else method
-    return f"{title} + {RECIPES.get(recipe, recipe)}" if recipe else title
+    if recipe is None:
+        return title
+    for ending in _UNTRAINED:
+        title = title.split(ending)[0]
+    return f"{title} + {RECIPES.get(recipe, recipe)}"
 
 
 def method_reference(adapter: str, method: str) -> str | None:

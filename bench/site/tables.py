@@ -113,7 +113,8 @@ def _line(run: Run) -> dict[str, Any]:
         }
     if "quantize" in record.cost.phases and not cell.is_baseline:
         # CPU time: what else the machine was doing does not enter it.
-        line["calibration_s"] = record.cost.phases["quantize"].cpu_s
+        spent = (record.cost.phases.get(phase) for phase in ("quantize", "fine-tune"))
+        line["calibration_s"] = sum(phase.cpu_s for phase in spent if phase is not None)
     timing = fastest(record)
     if timing is not None:
         line |= {

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from ganqbench.recipes.recipe import RECIPES
 from ganqbench.site import format as fmt
+from ganqbench.site import names
 from ganqbench.site.render import relative
 from ganqbench.site.whisker import WIDTH, Scale
 
@@ -63,3 +65,13 @@ def test_a_scale_of_one_value_is_centred() -> None:
     assert scale is not None
     assert scale.x(3.0) == WIDTH / 2
     assert Scale.over([None], log=False) is None
+
+
+def test_a_method_with_a_recipe_no_longer_waits_for_one() -> None:
+    assert (
+        names.method_title("ganq", "qat-lsq", "distill-short")
+        == "Learned steps and offsets + short distillation"
+    )
+    assert names.method_title("torch_ao", "qat-lsq", "distill").endswith("(LSQ+) + distillation")
+    assert "as calibrated" in names.method_title("ganq", "qat-lsq", None)
+    assert set(RECIPES) == set(names.RECIPES)
