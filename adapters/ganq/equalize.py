@@ -4,7 +4,8 @@ SmoothQuant (Xiao et al. 2023, eq. 4): input channel j is divided by k_j = a_j^a
 with a_j and w_j its largest activation and weight, and the weights that read it are multiplied by k_j.
 One range for the whole tensor then fits all its channels. A deployed quantizer does the division for
 nothing, as a scale per channel where it reads floats; in StyleGAN2's modulated convolutions it goes
-into the affine layer that makes the style, so that demodulation stays what it was.
+into the affine layer that makes the style, so that demodulation stays what it was. Linear layers are
+left alone: the latents and classes that they read have channels alike.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ class Divide(nn.Module):
 
 
 def equalize(model: nn.Module, calibration: Iterable[Inputs], alpha: float) -> None:
-    """Equalize the input channels of every layer with a weight, in place."""
+    """Equalize the input channels of every convolution, in place."""
     largest = _largest_inputs(model, calibration)
     owners = {module.conv: module for module in model.modules() if isinstance(module, ModulatedConv)}
-    for name, layer in weighted(model).items():
+    for name, layer in _convolutions(model).items():
         factors = _factors(largest[name], _largest_weights(layer), alpha)
         with torch.no_grad():
             layer.weight.mul_(_along_inputs(layer, factors))
@@ -53,6 +54,10 @@ def equalize(model: nn.Module, calibration: Iterable[Inputs], alpha: float) -> N
             with torch.no_grad():
                 owner.affine.weight.div_(factors[:, None])
                 owner.affine.bias.div_(factors)
+
+
+def _convolutions(model: nn.Module) -> dict[str, Weighted]:
+    return {name: layer for name, layer in weighted(model).items() if not isinstance(layer, nn.Linear)}
 
 
 def _divide(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -78,7 +83,7 @@ def _largest_inputs(model: nn.Module, calibration: Iterable[Inputs]) -> dict[str
 
     handles = [
         layer.register_forward_pre_hook(lambda _, inputs, name=name: note(name, inputs[0]))
-        for name, layer in weighted(model).items()
+        for name, layer in _convolutions(model).items()
     ]
     try:
         with torch.no_grad():

@@ -58,8 +58,8 @@ def test_full_alpha_gives_every_channel_the_same_range() -> None:
 
 def test_dead_channels_are_no_division_by_zero() -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 3))
-    x = torch.randn(8, 4)
+    model = nn.Sequential(nn.Conv2d(4, 3, 1))
+    x = torch.randn(8, 4, 2, 2)
     x[:, 1] = 0
     expected = model(x)
     equalize(model, [(x,)], 0.5)
