@@ -66,6 +66,8 @@ def parse(data: bytes, path: Path) -> Record:
         record = Record.model_validate_json(data if present is document else json.dumps(present))
     except ValidationError as error:
         raise InvalidRecord(path, [_sentence(fault) for fault in error.errors()]) from error
+    except TypeError as error:  # of reading the width, before pydantic looks at its type
+        raise InvalidRecord(path, [f"cell.bits: must be a text such as W4A8 ({error})"]) from error
     except (ValueError, RecursionError) as error:
         raise InvalidRecord(path, [str(error)]) from error
     faults = list(content_faults(record))

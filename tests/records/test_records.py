@@ -38,6 +38,8 @@ def test_any_ordered_interval_round_trips(value: float, below: float, above: flo
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
+        ("cell.bits", None, "cell.bits"),
+        ("cell.bits", 4, "cell.bits"),
         ("metrics.psnr.value", "31", "metrics.psnr.value"),
         ("metrics.psnr.value", 40, "outside its interval"),
         ("metrics.psnr.worst", 35, "better than the mean"),
