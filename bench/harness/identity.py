@@ -13,6 +13,7 @@ import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
+from importlib.resources import files
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
@@ -73,9 +74,15 @@ def resume_key(cell: Cell, suite: Suite, entry: ZooEntry, code: str, used: Mappi
                 "judge": judge_hashes(entry, suite.protocol[cell.gan]),
                 "code": code,
                 "versions": numeric_versions,
+                **({} if cell.recipe is None else {"teacher": _teacher_hash()}),
             }
         )
     )
+
+
+def _teacher_hash() -> str:
+    """Of the classifier that recipes look through; its weights are in no source file."""
+    return sha256(files("ganqbench.weights").joinpath("teacher.safetensors").read_bytes())
 
 
 def _source(module: str) -> Path | None:
