@@ -62,6 +62,7 @@ def keys_after_edits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict
         "zoo/vintagify.py",
         "metrics/fidelity.py",
         "audit/__init__.py",
+        "weights/teacher.safetensors",
     ]
     done = subprocess.run(
         [sys.executable, "-c", KEYS, str(folder / "ganqbench"), *edits],
@@ -97,6 +98,14 @@ def test_editing_an_adapter_invalidates_exactly_its_cells(
     before, after = keys_after_edits["nothing"], keys_after_edits["adapters/brevitas.py"]
     changed = {label for label in before if before[label] != after[label]}
     assert changed == {label for label in before if "/brevitas." in label} != set()
+
+
+def test_another_teacher_invalidates_exactly_what_recipes_made(
+    keys_after_edits: dict[str, dict[str, str]],
+) -> None:
+    before, after = keys_after_edits["nothing"], keys_after_edits["weights/teacher.safetensors"]
+    changed = {label for label in before if before[label] != after[label]}
+    assert changed == {label for label in before if "+distill" in label} != set()
 
 
 @pytest.mark.parametrize(
