@@ -16,6 +16,9 @@ from ganqbench.deploy.session import IntegerSession
 # Averaged extremes clip what single batches hold: ptq-minmax-bias of openvino.
 LEAST = {"ptq-entropy": 10, "gpfq": 12, "qronos": 8, "ptq-minmax-bias": 18}
 
+# Decibels that four bits of weights cost at least. What entropy clips is most of its error at both widths.
+STEP = {"ptq-entropy": 1}
+
 
 @pytest.mark.parametrize("bits", ["W8A8", "W4A8"])
 def test_every_product_runs_at_the_claimed_bits(case: wb.Case, bits: str) -> None:
@@ -53,7 +56,7 @@ def test_eight_bits_are_close_and_four_are_further(case: wb.Case) -> None:
         return
     four = wb.signal_to_noise(wb.render(wb.quantized(case, "W4A8"), inputs), reference)
     assert LEAST.get(case.method, 20) < eight < 80
-    assert four < eight - 3
+    assert four < eight - STEP.get(case.method, 3)
 
 
 def test_images_do_not_depend_on_the_batch(case: wb.Case) -> None:
