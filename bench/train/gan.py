@@ -61,6 +61,7 @@ class Training:
         self.generator = recipe.training(init).train()
         self.critic = ProjectedDiscriminator(
             teacher,
+            widths=config.pixel_widths,
             head_width=config.head_width,
             attention=config.attention,
             minibatch_deviation=config.minibatch_deviation,

@@ -27,6 +27,8 @@ class GanConfig:
     beta2: float = 0.99
     head_weight: float = 0.5
     head_width: int = 48
+    pixel_widths: tuple[int, ...] = (16, 32, 64, 64)
+    """Channels of the discriminator's pixel network at 32, 16, 8 and 4 pixels."""
     attention: bool = True
     minibatch_deviation: bool = False
     r1: float = 0.0
