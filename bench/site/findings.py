@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ganqbench.site import format as fmt
-from ganqbench.site.board import Board
+from ganqbench.site.board import Board, bits_order
 from ganqbench.site.judge import MARGIN
 from ganqbench.site.names import backend
 from ganqbench.site.row import Row
@@ -33,6 +33,7 @@ def findings(board: Board) -> tuple[Sentence, ...]:
     return (
         *_best(board),
         *_cheapest(board),
+        *_free(board),
         *_price_of_bits(board),
         *_quick(board),
         *_backends(board),
@@ -49,6 +50,11 @@ def value_text(board: Board, row: Row) -> str:
 
 def _link(board: Board, row: Row, text: str = "") -> Part:
     return Part(text or row.name, f"{board.path}#{row.id}")
+
+
+def _table(board: Board, text: str) -> Part:
+    """A part that speaks of all rows."""
+    return Part(text, f"{board.path}#results")
 
 
 def _best(board: Board) -> Iterator[Sentence]:
@@ -96,7 +102,10 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
     margin = f"{MARGIN * 100:.0f}{fmt.SPACE}%"
     rows = [row for row in board.results if row.judged and row.judged.holds and row.get("bytes") is not None]
     if not rows:
-        yield (Part(f"No row is shown to be no worse than FP32 within {margin} of its {board.lead.title}."),)
+        yield (
+            _table(board, "No row"),
+            Part(f" is shown to be no worse than FP32 within {margin} of its FID."),
+        )
         return
     least = min(row.get("bytes") or 0 for row in rows)
     # Sizes differ by a few scales between methods of the same bits: within 1 % they are the same.
@@ -114,6 +123,24 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
         parts += [Part(", " if place else ""), _link(board, row), Part(spent)]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
     yield (*parts, Part(f"{more}; of {fmt.plural(len(board.results), 'row')}, {len(rows)} hold."))
+
+
+def _free(board: Board) -> Iterator[Sentence]:
+    """How far down each backend comes by calibration alone; nothing where no row holds at all."""
+    first: dict[str, Row] = {}
+    holding = [row for row in board.results if row.judged and row.judged.holds]
+    for row in sorted(holding, key=lambda row: bits_order(row.bits), reverse=True):
+        if row.kind == "PTQ":
+            first.setdefault(row.adapter, row)
+    if not holding:
+        return
+    if not first:
+        yield (_table(board, "No backend"), Part(" is no worse than FP32 by calibration alone."))
+        return
+    parts = [Part("For free, no worse than FP32 by calibration alone: ")]
+    for place, row in enumerate(first.values()):
+        parts += [Part(f"{', ' if place else ''}{row.backend.label} down to "), _link(board, row, row.bits)]
+    yield (*parts, Part("."))
 
 
 def _price_of_bits(board: Board) -> Iterator[Sentence]:
@@ -197,7 +224,10 @@ def _several(tied: int, rest: int) -> str:
 
 def _no_rank(board: Board) -> Iterator[Sentence]:
     if board.no_rank:
-        yield (Part(f"The order by {board.lead.title} is no ranking here: {board.no_rank}."),)
+        yield (
+            _table(board, f"The order by {board.lead.title}"),
+            Part(f" is no ranking here: {board.no_rank}."),
+        )
 
 
 def _without_result(board: Board) -> Iterator[Sentence]:

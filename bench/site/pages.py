@@ -30,6 +30,9 @@ from ganqbench.site.whisker import Scale
 HOME_ROWS = 10
 """How many methods the map on the home page shows of each bit-width."""
 
+LARGE, PAGE_ROWS = 300, 100
+"""A table of more rows is shown in pages of so many, where there is a script."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -149,6 +152,8 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
         "pareto": {row.id for row in smallest},
         "ablation": ablation(board),
         "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}% of its {board.lead.title}",
+        "large": LARGE,
+        "page_rows": PAGE_ROWS,
         "titles": {column.key: column.title for column in METRICS},
         "identities": _identities(board),
         "width": len(board.columns) + 3 + bool(board.ranks) + any(map(board.has_worst, board.columns)),

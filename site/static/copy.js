@@ -1,4 +1,4 @@
-// "Copy" puts the command that stands beside it on the clipboard.
+// "Copy" puts the command that stands beside it on the clipboard, "Copy link" the address of the view.
 "use strict";
 for (const button of document.querySelectorAll("[data-copy]")) {
   const code = button.parentElement.querySelector("[data-copy-text]");
@@ -11,5 +11,17 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       button.textContent = "Selected";
     }
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+}
+for (const button of document.querySelectorAll("[data-copy-link]")) {
+  const name = button.textContent;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      button.textContent = "Link copied";
+    } catch {
+      button.textContent = "It stands in the address bar"; // no clipboard here
+    }
+    setTimeout(() => { button.textContent = name; }, 2000);
   });
 }

@@ -10,6 +10,9 @@ for (const board of document.querySelectorAll("[data-board]")) {
   const all = board.querySelector("[data-all]");
   const reset = board.querySelector("[data-reset]");
   const status = board.querySelector("[data-count]");
+  const pager = board.querySelector("[data-pager]"); // only beside a large table
+  const pageSize = pager ? Number(pager.dataset.pager) : Infinity;
+  let pageNow = 1;
   const initial = heads.find((head) => head.hasAttribute("aria-sort"));
   const bitsOrder = (text) => { const [w, a] = text.slice(1).split("A"); return Number(w) * 100 + Number(a); };
   const firstDirection = (head) =>
@@ -54,7 +57,27 @@ for (const board of document.querySelectorAll("[data-board]")) {
     // Plots show what the table shows; their scales stay as they are.
     const gone = new Set(rows.filter((row) => row.hidden).map((row) => row.id));
     for (const mark of document.querySelectorAll("[data-row]")) mark.classList.toggle("gone", gone.has(mark.dataset.row));
+    turn(pageNow);
     return { chosen, words };
+  }
+  // The pages of a large table: rows on others are away, which print ignores. FP32 is on every page.
+  const listed = () => [...body.querySelectorAll("tr[id]:not([hidden], .base)")];
+  function turn(wanted) {
+    if (!pager) return;
+    const shown = listed();
+    const last = Math.max(Math.ceil(shown.length / pageSize), 1);
+    pageNow = Math.min(Math.max(wanted, 1), last);
+    shown.forEach((row, place) => row.classList.toggle("away", Math.floor(place / pageSize) !== pageNow - 1));
+    pager.hidden = last === 1;
+    pager.querySelector("[data-where]").textContent = `Page ${pageNow} of ${last}`;
+    pager.querySelector("[data-turn='-1']").disabled = pageNow === 1;
+    pager.querySelector("[data-turn='1']").disabled = pageNow === last;
+  }
+  function toTarget() {
+    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!row || !row.classList.contains("away")) return;
+    turn(Math.floor(listed().indexOf(row) / pageSize) + 1);
+    row.scrollIntoView();
   }
   function remember({ chosen, words }) {
     const address = new URLSearchParams();
@@ -66,6 +89,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
     if (sorted && !(sorted === initial && sorted.getAttribute("aria-sort") === firstDirection(sorted))) {
       address.set("sort", (falling ? "-" : "") + sorted.dataset.key);
     }
+    if (pageNow > 1) address.set("page", String(pageNow));
     const text = address.toString().replaceAll("%2C", ",");
     try { history.replaceState(null, "", (text ? `?${text}` : location.pathname) + location.hash); } catch { /* not from here */ }
   }
@@ -84,7 +108,9 @@ for (const board of document.querySelectorAll("[data-board]")) {
     const head = heads.find((other) => other.dataset.key === key.replace(/^-/, ""));
     expand(address.get("columns") === "all" || Boolean(head && head.classList.contains("extra")));
     if (head) sort(head, key.startsWith("-") ? "descending" : "ascending");
+    pageNow = Number(address.get("page")) || 1;
     filter();
+    toTarget();
   }
 
   for (const head of heads) {
@@ -96,12 +122,14 @@ for (const board of document.querySelectorAll("[data-board]")) {
     button.addEventListener("click", () => {
       const now = head.getAttribute("aria-sort");
       sort(head, now ? (now === "ascending" ? "descending" : "ascending") : firstDirection(head));
+      pageNow = 1;
       remember(filter());
     });
   }
   for (const chip of chips) {
     chip.addEventListener("click", () => {
       chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
+      pageNow = 1;
       remember(filter());
     });
   }
@@ -109,12 +137,23 @@ for (const board of document.querySelectorAll("[data-board]")) {
     expand(!board.classList.contains("all"));
     remember(filter());
   });
-  search.addEventListener("input", () => remember(filter()));
+  search.addEventListener("input", () => {
+    pageNow = 1;
+    remember(filter());
+  });
   reset.addEventListener("click", () => {
     for (const chip of chips) chip.setAttribute("aria-pressed", "false");
     search.value = "";
     remember(filter());
     search.focus();
   });
+  for (const button of board.querySelectorAll("[data-turn]")) {
+    button.addEventListener("click", () => {
+      turn(pageNow + Number(button.dataset.turn));
+      remember(filter());
+      board.querySelector(".table.board").scrollIntoView();
+    });
+  }
+  addEventListener("hashchange", toTarget);
   restore();
 }

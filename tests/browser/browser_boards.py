@@ -97,6 +97,17 @@ def fill(results: Path) -> None:
     factory.small_board(results)
 
 
+def fill_large(results: Path) -> None:
+    """More rows than one page of the table shows: FP32 and 320 others, each a little worse."""
+    base = distances(0.0, 0.01)
+    _put(results, "fp32", "baseline", "FP32", metrics={"fid": base["fid"]})
+    for place in range(320):
+        adapter = list(METHODS)[place % len(METHODS)]
+        bits = list(LOSSES)[place % len(LOSSES)]
+        metrics = distances(0.01 + place / 300, 0.01)
+        _put(results, adapter, f"method-{place:03}", bits, metrics=metrics, seconds=1 + place)
+
+
 def fill_hostile(results: Path) -> None:
     """HTML, right-to-left text, emoji and endless words in every free text; numbers that are none."""
     where = factory.provenance(

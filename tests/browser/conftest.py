@@ -59,6 +59,19 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with one board of 321 rows."""
+    import browser_boards
+
+    from ganqbench.site import build
+
+    folder = tmp_path_factory.mktemp("large")
+    browser_boards.fill_large(folder / "results")
+    assert build(folder / "results", folder / "site").faults == ()
+    return folder / "site"
+
+
 # Not for the session: the browser's event loop would go on running under the tests of other modules.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

@@ -43,6 +43,15 @@ def words(board: Board) -> str:
     return "\n".join("".join(part.text for part in line) for line in findings(board)).replace("\u00a0", " ")
 
 
+def assert_all_linked(board: Board) -> None:
+    """Every sentence leads to rows of its board."""
+    rows = {row.id for row in board.rows} | {"results"}
+    for line in findings(board):
+        paths = [part.path for part in line if part.path]
+        assert paths, line
+        assert all(path.split("#")[0] == board.path and path.split("#")[1] in rows for path in paths)
+
+
 @pytest.fixture
 def four(tmp_path: Path) -> Path:
     """FP32 at 1.0 and a row for each verdict; the margin is 0.02."""
@@ -79,14 +88,28 @@ def test_the_smallest_that_holds_is_named(four: Path) -> None:
     text = words(board_of(four))
     assert "Smallest model no worse than FP32 within 2 %: 11.4 MB at W8A8" in text
     assert "of 4 rows, 2 hold" in text
+    assert_all_linked(board_of(four))
     assert "Best at W4A8: worse, Brevitas, with a FID of 1.500" in text
     assert "+0.500 ±0.030 against FP32: worse than FP32" in text
+
+
+def test_what_is_free_is_named(four: Path, tmp_path: Path) -> None:
+    # Methods that nobody knows have no kind: whether they are free, nobody knows either.
+    assert "No backend is no worse than FP32 by calibration alone." in words(board_of(four))
+    put(four, "ptq-mse", "W4A8", distances(1.004, 0.004, 0.009))
+    put(four, "ptq-mse", "W8A8", distances(1.004, 0.004, 0.009))
+    put(four, "adaround", "W4A4", distances(1.004, 0.004, 0.009))
+    said = "For free, no worse than FP32 by calibration alone: Brevitas down to W4A8."
+    assert said in words(board_of(four))
 
 
 def test_nobody_holds(tmp_path: Path) -> None:
     put(tmp_path, "baseline", "FP32", distances(1.0, None, 0))
     put(tmp_path, "worse", "W4A8", distances(1.5, 0.5, 0.03))
-    assert "No row is shown to be no worse than FP32 within 2 % of its FID." in words(board_of(tmp_path))
+    board = board_of(tmp_path)
+    assert "No row is shown to be no worse than FP32 within 2 % of its FID." in words(board)
+    assert "calibration alone" not in words(board)
+    assert_all_linked(board)
 
 
 @pytest.mark.parametrize("seed", [0, 1], ids=["another row", "another seed of a row"])
@@ -128,6 +151,7 @@ def test_too_few_images_give_no_rank(tmp_path: Path) -> None:
     assert board.ranks == {}
     assert "Lowest FID at W8A8" in words(board)
     assert f"The order by FID is no ranking here: {note}." in words(board)
+    assert_all_linked(board)
     build(tmp_path / "results", tmp_path / "site")
     page = Reader(tmp_path / "site" / board.path)
     assert f"No rank. {note}" in page.text
