@@ -29,6 +29,13 @@ import click
     show_default=True,
     help="What `nox -s matrix` wrote of where each method holds; left out if it isn't there.",
 )
+@click.option(
+    "--sensitivity",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("docs/sensitivity.json"),
+    show_default=True,
+    help="What benchmarks/sensitivity.py wrote of the layers; left out if it isn't there.",
+)
 @click.option("--serve", is_flag=True, help="Then show it on this machine until Ctrl+C.")
 @click.option(
     "--port",
@@ -37,11 +44,11 @@ import click
     show_default=True,
     help="Port for --serve; 0 takes a free one.",
 )
-def site(results: Path, out: Path, matrix: Path, serve: bool, port: int) -> None:
+def site(results: Path, out: Path, matrix: Path, sensitivity: Path, serve: bool, port: int) -> None:
     """Build the leaderboard site from the records; it works from disk, without a server."""
     from ganqbench.site import build
 
-    report = build(results, out, matrix)
+    report = build(results, out, matrix, sensitivity)
     click.echo(f"{report.records} records. Open {(out / 'index.html').resolve().as_uri()}")
     for fault in report.faults:
         click.echo(f"left out: {fault}", err=True)

@@ -16,6 +16,7 @@ from ganqbench.site.board import Board
 from ganqbench.site.load import Fault, Loaded, load
 from ganqbench.site.pages import image_path, json_path, pages
 from ganqbench.site.render import assets, environment, render
+from ganqbench.site.sensitivity import Measured, read_sensitivity
 from ganqbench.site.support import Support, read_support
 
 MARKER = ".ganqbench-site"
@@ -31,22 +32,24 @@ class SiteReport:
     faults: tuple[Fault, ...]
 
 
-def build(results: Path, out: Path, matrix: Path | None = None) -> SiteReport:
+def build(results: Path, out: Path, matrix: Path | None = None, layers: Path | None = None) -> SiteReport:
     """Build the site of all valid records below `results` in the folder `out`.
 
-    `matrix` is the file of the conformance tests that says which method holds where; without one the
-    pages of methods don't say so. The same input gives the same bytes. Raises UserError if `out` holds
-    something else than an earlier site, which would be lost.
+    `matrix` is the file of the conformance tests that says which method holds where, `layers` the one
+    of the sensitivities of layers; without them the pages don't speak of these. The same input gives
+    the same bytes. Raises UserError if `out` holds something else than an earlier site, which would be
+    lost.
     """
     results, out = results.resolve(), out.resolve()
     _check(results, out)
     support = read_support(matrix) if matrix else {}
+    measured = read_sensitivity(layers) if layers else ()
     loaded = load(results)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
     try:
         files = []
-        for path, content in _files(loaded, support):
+        for path, content in _files(loaded, support, measured):
             target = fresh / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
@@ -72,7 +75,7 @@ def _check(results: Path, out: Path) -> None:
         )
 
 
-def _files(loaded: Loaded, support: Support) -> Iterator[tuple[str, bytes]]:
+def _files(loaded: Loaded, support: Support, measured: tuple[Measured, ...]) -> Iterator[tuple[str, bytes]]:
     """Every file of the site."""
     yield MARKER, b"Built by ganqbench; the next build replaces this folder.\n"
     folder = assets()
@@ -86,7 +89,7 @@ def _files(loaded: Loaded, support: Support) -> Iterator[tuple[str, bytes]]:
         if run.image is not None:
             yield image_path(run), run.image
     templates = environment(folder)
-    for page in pages(loaded, made, support):
+    for page in pages(loaded, made, support, measured):
         yield page.path, render(templates, page.template, page.path, page.context).encode()
 
 

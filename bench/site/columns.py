@@ -95,7 +95,12 @@ METRICS: tuple[Column, ...] = (
     Column("density", "Density", "more", _fixed(3), "How densely real images lie around", extra=True),
     Column("coverage", "Coverage", "more", _fixed(3), "Real images with a neighbour", extra=True),
     Column(
-        "inception_score", "IS", "more", _fixed(2), "Inception score, by the feature network's classes", extra=True
+        "inception_score",
+        "IS",
+        "more",
+        _fixed(2),
+        "Inception score, by the feature network's classes",
+        extra=True,
     ),
     Column("ssim", "SSIM", "more", _fixed(4), "Mean structural similarity to FP32's image", extra=True),
     Column("mae", "MAE", "less", _fixed(2), "Mean absolute difference to FP32's image, of 255", extra=True),

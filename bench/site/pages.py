@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -23,6 +23,7 @@ from ganqbench.site.load import Loaded, Run
 from ganqbench.site.pareto import front
 from ganqbench.site.plot import HEIGHT, plots
 from ganqbench.site.row import Row
+from ganqbench.site.sensitivity import Measured, sensitivity
 from ganqbench.site.support import Support
 from ganqbench.site.timings import timings
 from ganqbench.site.whisker import Scale
@@ -51,7 +52,9 @@ class Tile:
     ratio: float
 
 
-def pages(loaded: Loaded, boards: tuple[Board, ...], support: Support) -> Iterator[Page]:
+def pages(
+    loaded: Loaded, boards: tuple[Board, ...], support: Support, layers: Sequence[Measured]
+) -> Iterator[Page]:
     """Every page of the site."""
     by_gan = {gan: tuple(group) for gan, group in groupby(boards, key=lambda board: board.gan)}
     common = {"by_gan": by_gan, "runs_total": len(loaded.runs)}
@@ -63,7 +66,7 @@ def pages(loaded: Loaded, boards: tuple[Board, ...], support: Support) -> Iterat
     yield from _methods(common, by_gan, boards, support)
     for board in boards:
         context = {**common, "current": board.gan, "board": board}
-        yield Page(board.path, "board.html.j2", {**context, **_board(board, by_gan[board.gan])})
+        yield Page(board.path, "board.html.j2", {**context, **_board(board, by_gan[board.gan], layers)})
         for row in board.rows:
             for run in row.runs:
                 yield Page(run_path(run), "run.html.j2", {**context, **_run(board, row, run)})
@@ -133,7 +136,7 @@ def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
     }
 
 
-def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
+def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]) -> dict[str, Any]:
     key = board.lead.key
     numbers = [row.get(name) for row in board.rows for name in (key, f"{key}_low", f"{key}_high")]
     tried = [row for row in board.rows if not row.is_baseline]
@@ -151,6 +154,7 @@ def _board(board: Board, siblings: tuple[Board, ...]) -> dict[str, Any]:
         "front": smallest,
         "pareto": {row.id for row in smallest},
         "ablation": ablation(board),
+        "sensitivity": sensitivity(board, layers),
         "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}% of its {board.lead.title}",
         "large": LARGE,
         "page_rows": PAGE_ROWS,
