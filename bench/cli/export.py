@@ -35,7 +35,7 @@ def export(cell: str, out: Path, plain: bool, least_psnr: float) -> None:
     """
     from ganqbench.deploy.export_cell import export_cell
 
-    chosen = _cell(cell)
+    chosen = named_cell(cell)
     found = export_cell(chosen, rewrite=not plain, least_psnr=least_psnr)
     temporary = out.with_name(f".{out.name}.tmp")
     temporary.write_bytes(found.model)
@@ -47,7 +47,8 @@ def export(cell: str, out: Path, plain: bool, least_psnr: float) -> None:
     )
 
 
-def _cell(text: str) -> Cell:
+def named_cell(text: str) -> Cell:
+    """The cell of a record's file, or the one that a text names; UserError for neither."""
     import re
 
     from pydantic import ValidationError

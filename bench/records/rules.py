@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ganqbench.cell import Bits
+from ganqbench.records.deploy_rules import deploy_faults
 from ganqbench.records.schema import Audit, Record
 
 PIXELS = ("psnr", "ssim", "mae")
@@ -34,6 +35,8 @@ def rule_faults(record: Record) -> Iterator[str]:
         yield from _change_faults(record)
     if record.audit is not None:
         yield from _audit_faults(record.audit, record.cell.bits)
+    if record.deploy is not None:
+        yield from deploy_faults(record, record.deploy)
 
 
 def _cell_faults(record: Record) -> Iterator[str]:

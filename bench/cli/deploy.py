@@ -1,0 +1,121 @@
+"""`ganqbench deploy`: real integer inference, measured against the best of full precision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ganqbench.deploy.deployment import Settings
+    from ganqbench.records.schema import Deploy, Record
+
+
+@click.command()
+@click.argument("cells", nargs=-1, required=True)
+@click.option("--runtime", "runtimes", multiple=True, help="Only this runtime; may be given again.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of each runtime."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 3600),
+    default=30.0,
+    show_default=True,
+    help="Time for the rounds of one batch size; seven rounds are made in any case.",
+)
+@click.option(
+    "--batch", type=click.IntRange(2, 4096), help="Items of the throughput batch [8, large images 2]."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the order within a round.")
+@click.option("--keep", is_flag=True, help="Only print: leave the records as they are.")
+@click.option("--json", "as_json", is_flag=True, help="Print each deploy part as JSON.")
+def deploy(
+    cells: tuple[str, ...],
+    runtimes: tuple[str, ...],
+    threads: int,
+    seconds: float,
+    batch: int | None,
+    seed: int,
+    keep: bool,
+    as_json: bool,
+) -> None:
+    """Run CELLS as graphs of integers in every runtime here, beside full precision in all of them.
+
+    Each of CELLS is a record's file, whose `deploy` part is then replaced, or
+    SUITE/GAN/ADAPTER.METHOD.BITS.sSEED, which is only printed. A record has to be current; running its
+    cell again drops the part. Let nothing else run meanwhile: a busy machine is noted in the result.
+    """
+    from ganqbench.deploy.deployment import Settings
+    from ganqbench.deploy.engines import ENGINES
+    from ganqbench.errors import unknown_name
+
+    for name in runtimes:
+        if name not in ENGINES:
+            raise unknown_name("runtime", name, ENGINES)
+    settings = Settings(tuple(runtimes) or ENGINES, threads, seconds, batch, seed)
+    for text in cells:
+        found = _measured(text, settings, keep=keep)
+        click.echo(json.dumps(found.model_dump(mode="json")) if as_json else _table(text, found))
+
+
+def _measured(text: str, settings: Settings, *, keep: bool) -> Deploy:
+    from ganqbench.cli.export import named_cell
+    from ganqbench.deploy.deployment import deploy as measure
+    from ganqbench.deploy.prepared import prepare
+    from ganqbench.deploy.update import current_key, with_deploy, write_deploy
+    from ganqbench.records.schema import Deploy
+
+    path = Path(text)
+    record = _record(path) if text.endswith(".json") else None
+    cell = named_cell(text) if record is None else record.cell
+    key = current_key(cell)
+    if record is not None:
+        with_deploy(record, None, key)  # a stale record is refused before it costs minutes
+    part = measure(prepare(cell), settings, key, lambda words: click.echo(f"  {words}", err=True))
+    if record is not None and not keep:
+        write_deploy(with_deploy(record, part, key), path)
+    return Deploy.model_validate_json(json.dumps(part))
+
+
+def _record(path: Path) -> Record:
+    from ganqbench.errors import UserError
+    from ganqbench.records.store import InvalidRecord, read
+
+    try:
+        return read(path)
+    except (OSError, InvalidRecord) as error:
+        raise UserError(f"{path} is no record: {error}.", "Give a file below results/.") from error
+
+
+def _table(text: str, found: Deploy) -> str:
+    lines = [text]
+    if found.file_bytes is not None:
+        lines[0] += (
+            f": {found.file_bytes} bytes, {found.file_bytes / found.float_bytes:.3f} of full precision"
+        )
+    if found.reason is not None:
+        lines.append(f"  no graph of integers: {found.reason}")
+    lines += [f"  {line.runtime} {line.kind}: {_sentence(line)}" for line in found.runtimes]
+    if found.busy:
+        lines.append(
+            f"  The machine was busy: others used {found.others} cores. Measure again when it is quiet."
+        )
+    return "\n".join(lines)
+
+
+def _sentence(line: Any) -> str:
+    if line.reason is not None:
+        return f"skipped, {line.reason}"
+    words = (
+        f"{line.latency_ms.median:.2f} ms ({line.latency_ms.low:.2f} to {line.latency_ms.high:.2f}), "
+        f"{line.ratio.median:.2f} times the best full precision, parity {line.parity.psnr:.1f} dB"
+    )
+    if line.kind == "int8":
+        words += (
+            f", {line.integer_share or 0:.0%} of MACs in integers of {line.weight_bits} bits, "
+            f"change {line.change.psnr:.1f} dB (worst {line.change.worst:.1f})"
+        )
+    return words

@@ -1,0 +1,148 @@
+"""The runtimes that latencies are compared in, each opened for inputs of fixed shapes.
+
+An engine takes what it can run: a serialised graph, or the full-precision generator itself. What it
+can't run, or lacks on this machine, it says with a reason (`Unavailable`); the others go on.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ganqbench.deploy import kernels
+from ganqbench.deploy.ncnn_net import open_ncnn
+from ganqbench.deploy.reasons import Unavailable, first_line
+from ganqbench.deploy.runtimes import Run, no_telemetry
+
+Arrays = Sequence[NDArray[Any]]
+ENGINES = ("onnxruntime", "openvino", "ncnn", "torch-compile", "onnxruntime-cuda", "onnxruntime-tensorrt")
+_PROVIDERS = {
+    "onnxruntime": "CPUExecutionProvider",
+    "onnxruntime-cuda": "CUDAExecutionProvider",
+    "onnxruntime-tensorrt": "TensorrtExecutionProvider",
+}
+_DISTRIBUTIONS = {"torch-compile": "torch", "onnxruntime-cuda": "onnxruntime-gpu"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is to be run: a graph's bytes, and its generator where that is one of full precision."""
+
+    graph: bytes
+    generator: nn.Module | None
+
+    @property
+    def kind(self) -> str:
+        """`fp32`, or `int8` for a graph whose products are to take integers."""
+        return "int8" if self.generator is None else "fp32"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model in a runtime. `share` counts, in the runtime's own words, what integer kernels execute."""
+
+    run: Run
+    share: Callable[[], float | None]
+
+
+def open_engine(engine: str, model: Model, inputs: Arrays, threads: int) -> Opened:
+    """The model, ready for inputs of these shapes; raises Unavailable with the reason why it isn't."""
+    try:
+        if engine in _PROVIDERS:
+            return _onnxruntime(model.graph, inputs, threads, _PROVIDERS[engine])
+        if engine == "openvino":
+            return _openvino(model.graph, inputs, threads)
+        if model.generator is None:
+            raise Unavailable(f"{engine} reads no graphs of QuantizeLinear and DequantizeLinear")
+        if engine == "ncnn":
+            return Opened(open_ncnn(model.generator, inputs, threads), lambda: 0.0)
+        return Opened(_compiled(model.generator, inputs), lambda: 0.0)
+    except Unavailable:
+        raise
+    except ImportError as error:
+        raise Unavailable(f"{error.name or engine} is not installed: pip install {_pip(engine)}") from error
+    except Exception as error:  # the runtimes raise classes of their own
+        raise Unavailable(f"{engine} can't run the model: {first_line(error)}") from error
+
+
+def engine_version(engine: str) -> str | None:
+    """Version of the distribution behind an engine, None where it isn't installed."""
+    for name in (_DISTRIBUTIONS.get(engine), engine.partition("-")[0]):
+        if name is not None:
+            try:
+                return version(name)
+            except PackageNotFoundError:
+                continue
+    return None
+
+
+def _pip(engine: str) -> str:
+    return "ncnn pnnx" if engine == "ncnn" else _DISTRIBUTIONS.get(engine, engine)
+
+
+def _onnxruntime(model: bytes, inputs: Arrays, threads: int, provider: str) -> Opened:
+    import onnxruntime
+
+    if provider not in onnxruntime.get_available_providers():
+        raise Unavailable(f"this ONNX Runtime has no {provider}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=[provider])
+    if session.get_providers()[0] != provider:
+        raise Unavailable(f"{provider} found no device: ONNX Runtime fell back to the processor")
+    names = [value.name for value in session.get_inputs()]
+
+    def run(values: Arrays) -> NDArray[np.float32]:
+        images: NDArray[np.float32] = session.run(None, dict(zip(names, values, strict=True)))[0]
+        return images
+
+    return Opened(
+        run, lambda: kernels.onnxruntime_share(model, dict(zip(names, inputs, strict=True)), provider)
+    )
+
+
+def _openvino(model: bytes, inputs: Arrays, threads: int) -> Opened:
+    with no_telemetry():
+        import openvino
+    core = openvino.Core()
+    read = core.read_model(model)
+    # Fixed shapes are what it optimizes for, in full precision as in integers.
+    read.reshape({port: list(value.shape) for port, value in zip(read.inputs, inputs, strict=True)})
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the CPU has it
+    }
+    compiled = core.compile_model(read, "CPU", settings)
+    request = compiled.create_infer_request()
+
+    def run(values: Arrays) -> NDArray[np.float32]:
+        images: NDArray[np.float32] = request.infer(list(values))[0]
+        return images
+
+    return Opened(run, lambda: kernels.openvino_share(compiled))
+
+
+def _compiled(generator: nn.Module, inputs: Arrays) -> Run:
+    import torch
+
+    compiled = torch.compile(generator)
+
+    def run(values: Arrays) -> NDArray[np.float32]:
+        with torch.no_grad():
+            images: NDArray[np.float32] = compiled(*(torch.from_numpy(value) for value in values)).numpy()
+        return images
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own deprecations
+        run(inputs)
+    return run

@@ -1,0 +1,89 @@
+"""What else the machine did while something was timed, and how much memory that took."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BUSY = 0.1
+"""Share of the machine's cores that others may use before a run is marked as one on a busy machine."""
+
+
+@dataclass
+class Load:
+    """`others` is how many cores everything else used on average; None where the system doesn't tell."""
+
+    others: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the timings were disturbed, or nobody knows."""
+        return self.others is None or self.others > BUSY * (os.cpu_count() or 1)
+
+
+@contextmanager
+def watched() -> Iterator[Load]:
+    """Fill in the load of what runs inside once it is over."""
+    load = Load()
+    started, own, whole = time.perf_counter(), time.process_time(), _processor_seconds()
+    yield load
+    after = _processor_seconds()
+    if whole is not None and after is not None:
+        elapsed = time.perf_counter() - started
+        load.others = max(0.0, (after - whole - (time.process_time() - own)) / elapsed)
+
+
+def _processor_seconds() -> float | None:
+    """Seconds that all cores together were not idle, since the machine started."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, soft, stolen = (int(field) for field in fields[:8])
+    return (user + nice + system + irq + soft + stolen) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Keep this process on `threads` cores inside, where the system can."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(before)[-threads:]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@dataclass
+class Memory:
+    """`peak` is by how many bytes the process grew at most; None where the system doesn't tell."""
+
+    peak: int | None = None
+
+
+@contextmanager
+def grown() -> Iterator[Memory]:
+    """Fill in the memory that what runs inside took at its peak, beyond what was taken before."""
+    found = Memory()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak so far is forgotten
+        before = _resident("VmRSS")
+    except OSError:
+        yield found
+        return
+    yield found
+    found.peak = max(0, _resident("VmHWM") - before)
+
+
+def _resident(field: str) -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{field}:"):
+            return 1024 * int(line.split()[1])
+    raise OSError(f"/proc/self/status has no {field}")

@@ -1,0 +1,121 @@
+"""Quantize a cell as its record was, ready to be exported and deployed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ganqbench.adapter import load_adapter
+from ganqbench.cell import Cell
+from ganqbench.deploy.export import deployable, quantized_graph
+from ganqbench.deploy.float_graph import float_graph
+from ganqbench.deploy.session import IntegerSession, own_session
+from ganqbench.errors import UserError
+from ganqbench.harness.gans import ZOO
+from ganqbench.harness.measure import calibration_items, evaluation_items
+from ganqbench.recipes.fine_tune import Diverged, fine_tune
+from ganqbench.recipes.recipe import RECIPES
+from ganqbench.suite import load_suite
+from ganqbench.zoo.generator import Batches, Generator, Inputs
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from ganqbench.adapter import Adapter
+    from ganqbench.protocol import Protocol
+    from ganqbench.zoo.generator import ZooEntry
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cell's generators: `reference` of full precision, `module` quantized (for FP32 the same).
+
+    `items` are those that it is judged on, `few` two calibration items that show an exporter their form.
+    """
+
+    cell: Cell
+    reference: Generator
+    module: nn.Module
+    items: Batches
+    few: Inputs
+
+    def graph(self) -> ModelProto:
+        """The quantized generator's graph of integers; UserError where there is none."""
+        if isinstance(self.module, IntegerSession):
+            import onnx
+
+            return onnx.load_model_from_string(self.module.serialised)
+        return quantized_graph(self.module, self.reference, self.few)
+
+    def plain(self) -> bytes:
+        """The full-precision generator's graph."""
+        return bytes(float_graph(self.reference, self.few).SerializeToString(deterministic=True))
+
+    def batches(self, most: int, size: int = 4) -> Iterator[Inputs]:
+        """The first `most` evaluation items."""
+        most = min(most, self.items.n)
+        return (
+            self.items.source.batch(range(start, min(start + size, most))) for start in range(0, most, size)
+        )
+
+
+def serialised(graph: ModelProto, *, rewrite: bool = True) -> bytes:
+    """A graph's bytes, transposed convolutions rewritten for integer kernels unless it's False."""
+    return deployable(graph) if rewrite else bytes(graph.SerializeToString(deterministic=True))
+
+
+def prepare(cell: Cell) -> Prepared:
+    """Load, quantize and where it has a recipe fine-tune; UserError where the cell can't run here."""
+    suite = load_suite(cell.suite)
+    if cell.gan not in suite.protocol:
+        raise UserError(f"Suite {cell.suite} has no GAN {cell.gan!r}.", "See `ganqbench list suites`.")
+    protocol, entry, adapter = suite.protocol[cell.gan], ZOO.entry(cell.gan), load_adapter(cell.adapter)
+    if cell.method not in adapter.methods:
+        raise UserError(f"{cell.adapter} has no method {cell.method!r}.", "See `ganqbench list methods`.")
+    declined = adapter.skip(cell)
+    if declined is not None:
+        raise UserError(f"{declined.reason}.", "Choose another method or other bits.")
+    torch.set_num_threads(1)
+    reference = entry.load().eval()
+    calibration = calibration_items(entry, protocol, cell.seed)
+    module = _quantized(cell, entry, adapter, protocol, reference, calibration)
+    few = tuple(value[:2] for value in next(iter(calibration)))
+    return Prepared(cell, reference, module, evaluation_items(entry, protocol), few)
+
+
+def _quantized(
+    cell: Cell,
+    entry: ZooEntry,
+    adapter: Adapter,
+    protocol: Protocol,
+    reference: Generator,
+    calibration: Batches,
+) -> nn.Module:
+    module = own_session(adapter.quantize(copy.deepcopy(reference), calibration, cell).eval())
+    if cell.recipe is None:
+        return module
+    if not adapter.methods[cell.method].trainable:
+        raise UserError(
+            f"{cell.adapter}.{cell.method} can't be fine-tuned.", "Choose a method whose quantizers learn."
+        )
+    if cell.recipe not in RECIPES:
+        raise UserError(f"There is no recipe {cell.recipe!r}.", f"Choose one of {', '.join(RECIPES)}.")
+    recipe = RECIPES[cell.recipe]
+    try:
+        fine_tune(
+            module,
+            copy.deepcopy(reference),
+            entry,
+            recipe,
+            resolution=protocol.resolution,
+            weight_bits=cell.bits.weights,
+            seed=cell.seed,
+        )
+    except Diverged as error:
+        raise UserError(str(error), "Export the method without its recipe.") from error
+    return module.eval()

@@ -1,0 +1,54 @@
+"""Put a deploy part into a finished record: the only part of it that is measured afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganqbench.adapter import load_adapter
+from ganqbench.cell import Cell
+from ganqbench.errors import UserError
+from ganqbench.harness.gans import ZOO
+from ganqbench.harness.identity import numeric_code, resume_key, versions
+from ganqbench.records.schema import Record
+from ganqbench.records.store import content_faults, preview_path, seal, write
+from ganqbench.suite import load_suite
+
+
+def current_key(cell: Cell) -> str:
+    """The resume key that a record of this cell has, made with what is here."""
+    entry, adapter = ZOO.entry(cell.gan), load_adapter(cell.adapter)
+    suite = load_suite(cell.suite)
+    return resume_key(cell, suite, entry, numeric_code(cell, entry), versions(adapter, entry))
+
+
+def with_deploy(record: Record, part: Mapping[str, Any] | None, key: str) -> Record:
+    """The record with this part; its resume key stays, its hash doesn't.
+
+    Raises UserError for a record that isn't current (its numbers are of another generator than the one
+    deployed) or that isn't ok, and ValueError for a part that no record may hold.
+    """
+    if record.status != "ok":
+        raise UserError(
+            f"{record.cell} is {record.status}: there is nothing to deploy.", "Choose a cell that is ok."
+        )
+    if record.provenance.key != key:
+        raise UserError(
+            f"The record of {record.cell} is not current: its generator is not the one made here.",
+            "Run its cell again with `ganqbench run`, then deploy it.",
+        )
+    document = record.model_dump(mode="json", by_alias=True, exclude={"hash"})
+    found = seal({**document, "deploy": part})
+    faults = list(content_faults(found))
+    if faults:
+        raise ValueError("; ".join(faults))
+    return found
+
+
+def write_deploy(record: Record, path: Path) -> None:
+    """Replace the record file at `path`, its image stays; a note of a re-run was on the old one and goes."""
+    image = preview_path(path).read_bytes()
+    written = write(record, image, path.resolve().parents[2])
+    if written.resolve() != path.resolve():
+        raise ValueError(f"{path} does not lie where the record of {record.cell} belongs")

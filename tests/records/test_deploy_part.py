@@ -1,0 +1,125 @@
+"""The deploy part of a record: what it may say, how it gets in, and that it doesn't outlive its record."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_factory import HASH, PREVIEW, document
+
+from ganqbench.deploy.update import with_deploy, write_deploy
+from ganqbench.errors import UserError
+from ganqbench.records.schema import Record
+from ganqbench.records.store import content_faults, read, seal, write
+from ganqbench.records.validate import validate
+
+AGREEMENT = {"psnr": 45.0, "worst": 41.0, "worst_pixel": 9, "n": 16}
+POOR = AGREEMENT | {"psnr": 39.0, "worst": 30.0}
+
+
+def spread(value: float) -> dict[str, float]:
+    return {"median": value, "low": 0.9 * value, "high": 1.1 * value}
+
+
+def line(kind: str = "int8", milliseconds: float = 10, ratio: float = 2, **changes: Any) -> dict[str, Any]:
+    found = {
+        "runtime": "openvino",
+        "kind": kind,
+        "version": "1",
+        "parity": AGREEMENT,
+        "latency_ms": spread(milliseconds),
+        "cpu_ms": spread(milliseconds),
+        "ratio": spread(ratio),
+        "integer_share": 0.9 if kind == "int8" else 0.0,
+    }
+    if kind == "int8":
+        found |= {"change": AGREEMENT, "weight_bits": 4}
+    return found | changes
+
+
+PLAIN = line("fp32", 20, 1)
+SKIPPED = {"runtime": "ncnn", "kind": "int8", "version": None, "reason": "it reads no such graphs"}
+
+
+def part(*runtimes: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    found = {
+        "key": HASH,
+        "parity_psnr": 45.0,
+        "file_bytes": 100,
+        "float_bytes": 800,
+        "threads": 1,
+        "rounds": 9,
+        "others": 0.01,
+        "busy": False,
+        "hardware": {
+            **{"cpu": "some", "isa": ["avx2"], "cores": 2, "threads": 1, "os": "Linux"},
+            "accelerator": None,
+        },
+        "runtimes": list(runtimes or (PLAIN, line(), SKIPPED)),
+        "reason": None,
+        "finished": "2026-01-02T03:04:05Z",
+    }
+    return found | changes
+
+
+def record(deploy: dict[str, Any] | None = None, **changes: Any) -> Record:
+    return seal(document(**changes) | {"deploy": deploy})
+
+
+def test_a_part_is_kept_and_the_key_stays() -> None:
+    found = with_deploy(record(), part(), HASH)
+    assert found.deploy is not None
+    assert found.deploy.runtimes[1].ratio is not None
+    assert found.provenance == record().provenance
+    assert found.hash != record().hash
+    assert with_deploy(found, None, HASH).hash == record().hash
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        (part(key="sha256:" + "2" * 64), "for another record"),
+        (
+            part(PLAIN, line(parity=AGREEMENT | {"psnr": 39.0, "worst": 30.0}), parity_psnr=39.0),
+            "39.0 dB only",
+        ),
+        (part(PLAIN, line(), line()), "stands there twice"),
+        (part(PLAIN, line(weight_bits=8)), "weights of 8 bits"),
+        (part(PLAIN, line(change=None)), "its change from full precision"),
+        (part(line()), "without one of full precision"),
+        (part(line("fp32", 20, 0.5), line()), "is the fastest full precision"),
+        (part(line("fp32", 20, 1, integer_share=0.1), line()), "runs in no integer kernel"),
+        (part(parity_psnr=50.0), "the lowest of its lines is 45.0"),
+        (part(file_bytes=None), "but no file"),
+        (part(PLAIN, file_bytes=None, parity_psnr=None), "nothing says why"),
+    ],
+)
+def test_what_no_deployment_shows_is_a_fault(wrong: dict[str, Any], fault: str) -> None:
+    assert fault in " ".join(content_faults(record(wrong)))
+    with pytest.raises(ValueError, match="deploy"):
+        with_deploy(record(), wrong, HASH)
+
+
+def test_lines_are_timed_or_explained() -> None:
+    for wrong in (line(reason="none"), line(latency_ms=None), SKIPPED | {"reason": None}, line(parity=None)):
+        with pytest.raises(ValueError, match=r"exactly when|compared"):
+            record(part(PLAIN, wrong))
+
+
+def test_only_current_records_that_are_ok_are_deployed() -> None:
+    with pytest.raises(UserError, match="not current"):
+        with_deploy(record(), part(), "sha256:" + "3" * 64)
+    failed = document(status="failed", metrics={}, reason="it stopped", preview=None)
+    with pytest.raises(UserError, match="nothing to deploy"):
+        with_deploy(seal(failed), part(), HASH)
+
+
+def test_the_file_is_replaced_with_its_image_and_a_run_drops_the_part(tmp_path: Path) -> None:
+    path = write(record(), PREVIEW, tmp_path)
+    write_deploy(with_deploy(read(path), part(), HASH), path)
+    assert read(path).deploy is not None
+    assert not validate(tmp_path).faults
+    write(copy.deepcopy(record()), PREVIEW, tmp_path)
+    assert read(path).deploy is None
