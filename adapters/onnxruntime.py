@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ganqbench.adapter import Adapter, Method, Skip
@@ -10,6 +10,7 @@ from ganqbench.adapter import Adapter, Method, Skip
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from onnx import ModelProto
     from torch import nn
 
     from ganqbench.adapters._onnx import FloatModel
@@ -116,7 +117,27 @@ def _quantized(
         {"OpTypesToExcludeOutputQuantization": kinds},
     )
     quantizer.quantize_model()
+    if not options.get("outputs"):
+        _round_operands_alone(quantizer.model.model, model.products)
     return model.finish(quantizer.model.model)
+
+
+def _round_operands_alone(model: ModelProto, products: Collection[str]) -> None:
+    """Give every node but the products its operands back as they were before rounding.
+
+    The quantizer puts a rounded tensor in front of all who read it. In a residual network that rounds
+    the sum on the main path again in each block, with the range of an operand of the shortcut's.
+    """
+    sources = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    rounded = {
+        node.output[0]: sources[node.input[0]]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in sources
+    }
+    for node in model.graph.node:
+        if node.name not in products:
+            for place, name in enumerate(node.input):
+                node.input[place] = rounded.get(name, name)
 
 
 def _ranges(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class OpenVINO(Adapter):
     """Symmetric weights per channel, activations per tensor, floating-point biases.
 
-    NNCF also rounds what enters additions and other operations where OpenVINO gains by it.
+    NNCF also rounds what enters additions and other operations where OpenVINO gains by it, unless the
+    method says otherwise.
     """
 
     name: ClassVar[str] = "openvino"
@@ -34,6 +35,12 @@ class OpenVINO(Adapter):
             kind="ptq",
             reference="Nagel et al. 2019 (arXiv 1906.04721): biases absorb each layer's mean error.",
             options={"statistics": "mean", "bias_correction": True},
+        ),
+        "ptq-minmax-products": Method(
+            title="Min-max ranges, operands of products alone",
+            kind="ptq",
+            reference="Jacob et al. 2018 (arXiv 1712.05877); sums on residual paths stay in floating point.",
+            options={"statistics": "max", "bias_correction": False, "products_alone": True},
         ),
     }
 
@@ -77,13 +84,14 @@ def _quantized(model: Any, calibration: Iterable[Inputs], options: Mapping[str, 
         max=StatisticsCollectorParameters(statistics_type=StatisticsType.MAX, aggregator_type=high),
     )
     feeds = list(model.feeds(calibration))
+    ignored = model.others if options.get("products_alone") else model.filters
     quantized = nncf.quantize(
         model.proto,
         nncf.Dataset(feeds),
         preset=QuantizationPreset.MIXED,
         subset_size=len(feeds),
         # A rounded divisor (StyleGAN2 divides styles by their size) would cost far more than it gains.
-        ignored_scope=nncf.IgnoredScope(names=list(model.filters), types=["Div"], validate=False),
+        ignored_scope=nncf.IgnoredScope(names=list(ignored), types=["Div"], validate=False),
         fast_bias_correction=True,
         advanced_parameters=AdvancedQuantizationParameters(
             disable_bias_correction=not options["bias_correction"],
