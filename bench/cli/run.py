@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     help="What a Dask worker must offer for a cell, as in GPU=1; may be given again.",
 )
 @click.option(
+    "--shards",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Dask tasks that share the evaluation of one cell; the numbers are the same.",
+)
+@click.option(
     "--retries",
     type=click.IntRange(0, 20),
     default=1,
@@ -76,6 +83,7 @@ def run(
     executor_name: str,
     scheduler: str | None,
     resources: tuple[str, ...],
+    shards: int,
     retries: int,
     results: Path,
     checkpoint: Path | None,
@@ -97,7 +105,7 @@ def run(
     from ganqbench.suite import load_suite
 
     jobs = jobs or os.cpu_count() or 1
-    executor = _executor(executor_name, jobs, scheduler, resources)
+    executor = _executor(executor_name, jobs, scheduler, resources, shards)
     suite, zoo = load_suite(suite_name), Gans(checkpoint, arch, suite_name)
     if arch and not checkpoint:
         raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
@@ -139,16 +147,20 @@ def run(
         ctx.exit(1)
 
 
-def _executor(name: str, jobs: int, scheduler: str | None, resources: tuple[str, ...]) -> Executor:
+def _executor(
+    name: str, jobs: int, scheduler: str | None, resources: tuple[str, ...], shards: int
+) -> Executor:
     """Who runs the cells; UserError for options that don't go together."""
     from ganqbench.errors import UserError
 
     if name == "dask":
         from ganqbench.harness.dask_executor import DaskExecutor
 
-        return DaskExecutor(scheduler, jobs, dict(map(_resource, resources)))
-    if scheduler or resources:
-        raise UserError("--scheduler and --resource are for Dask.", "Add --executor dask, or drop them.")
+        return DaskExecutor(scheduler, jobs, dict(map(_resource, resources)), shards)
+    if scheduler or resources or shards > 1:
+        raise UserError(
+            "--scheduler, --resource and --shards are for Dask.", "Add --executor dask, or drop them."
+        )
     from ganqbench.harness.executor import LocalExecutor
 
     return LocalExecutor(jobs)

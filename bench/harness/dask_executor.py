@@ -2,14 +2,15 @@
 
 Dask decides where a cell runs. There it still gets its own process with its time limit, and only its
 outcome travels back; the driver alone writes records. A worker that dies costs the cells that it was
-running, which are started again elsewhere.
+running, which are started again elsewhere. With `shards` each cell's evaluation is so many tasks and one
+that joins them, see `shards`; then it costs the parts that it was running or holding.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ganqbench.errors import UserError
 from ganqbench.harness.executor import Executor, Task
 from ganqbench.harness.process import Interrupted, Outcome, run_cell
+from ganqbench.harness.shards import join, part_tasks
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -32,16 +34,22 @@ class DaskExecutor(Executor):
     """Cells on the workers of a Dask cluster.
 
     Without `scheduler` a cluster of `workers` processes with one thread each is started here, and
-    ends with the run. `resources` are what a worker must offer to get a cell, as in `{"GPU": 1}`.
-    Raises UserError where Dask is missing or the scheduler can't be reached.
+    ends with the run. `resources` are what a worker must offer to get a cell, as in `{"GPU": 1}`;
+    `shards` is the number of tasks that share a cell's evaluation. Raises UserError where Dask is
+    missing or the scheduler can't be reached.
     """
 
     def __init__(
-        self, scheduler: str | None = None, workers: int = 1, resources: Mapping[str, float] | None = None
+        self,
+        scheduler: str | None = None,
+        workers: int = 1,
+        resources: Mapping[str, float] | None = None,
+        shards: int = 1,
     ) -> None:
         self._scheduler = scheduler
         self._workers = workers
         self._resources = dict(resources or {})
+        self._shards = shards
         self._open = ExitStack()
         self._client: Client | None = None
 
@@ -76,9 +84,10 @@ class DaskExecutor(Executor):
                 self._client = opened.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
             except (OSError, TimeoutError, ValueError) as error:
                 raise _absent(self._scheduler, error) from error
-            self._pool = self._client.get_executor(
-                pure=False, retries=0, **({"resources": self._resources} if self._resources else {})
-            )
+            self._options: dict[str, Any] = {"pure": False, "retries": 0}
+            if self._resources:
+                self._options["resources"] = self._resources
+            self._pool = self._client.get_executor(**self._options)
             self._open = opened.pop_all()
         return self
 
@@ -90,18 +99,28 @@ class DaskExecutor(Executor):
             threads = int(sum(self._client.nthreads().values()))
         except (OSError, TimeoutError, CancelledError) as error:
             raise _lost(self._scheduler) from error
-        return max(1, AHEAD * threads)
+        return max(1, -(-AHEAD * threads // self._shards))
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Give a cell to the scheduler."""
         ended: Future[Outcome] = Future()
-        accelerator = GPU if GPU in self._resources else None
         try:
-            running = self._pool.submit(run_here, task, accelerator)
+            running = self._start(task, GPU if GPU in self._resources else None)
         except RuntimeError as error:
             raise _lost(self._scheduler) from error
         running.add_done_callback(lambda found: self._settle(found, ended))
         return ended
+
+    def _start(self, task: Task, accelerator: str | None) -> Future[Outcome]:
+        assert self._client is not None
+        parts = part_tasks(task, self._shards)
+        if len(parts) == 1:
+            running: Future[Outcome] = self._pool.submit(run_here, task, accelerator)
+        else:
+            # The scheduler keeps the parts for as long as the join is wanted, and not longer.
+            found = [self._client.submit(run_here, part, accelerator, **self._options) for part in parts]
+            running = self._pool.submit(join_here, task, accelerator, found)
+        return running
 
     def _settle(self, found: Future[Outcome], ended: Future[Outcome]) -> None:
         """Turn what Dask says of a cell into its outcome."""
@@ -134,6 +153,16 @@ class DaskExecutor(Executor):
 
 def run_here(task: Task, accelerator: str | None) -> Outcome:
     """Run a cell on the worker that this is called on, until its end or until nobody wants it."""
+    return run_cell(task.job, task.time_limit_s, task.retries, _unwanted(), accelerator)
+
+
+def join_here(task: Task, accelerator: str | None, parts: Sequence[Outcome]) -> Outcome:
+    """Join a cell's parts on the worker that this is called on."""
+    return join(task, parts, _unwanted(), accelerator)
+
+
+def _unwanted() -> Callable[[], bool]:
+    """Asks whether the task that calls this has become useless."""
     from distributed import Status, get_worker
 
     worker = get_worker()
@@ -144,7 +173,7 @@ def run_here(task: Task, accelerator: str | None) -> Outcome:
         at_work = worker.status in (Status.running, Status.paused)  # else it lost its scheduler, or ends
         return not at_work or found is None or found.state != "executing"
 
-    return run_cell(task.job, task.time_limit_s, task.retries, unwanted, accelerator)
+    return unwanted
 
 
 def _knock(address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 
 import numpy as np
 from torch import Tensor
@@ -13,6 +14,7 @@ from ganqbench.metrics.evaluation_state import EvaluationState
 from ganqbench.metrics.extractors import EmbeddedExtractor
 from ganqbench.metrics.fidelity import METRICS, PairedFidelity
 from ganqbench.metrics.interval import Estimate
+from ganqbench.metrics.storage import load_arrays, save_arrays
 from ganqbench.zoo.generator import Batches
 
 
@@ -42,6 +44,26 @@ class Evaluation:
             self._state.update(indices, features, (targets, images), distances)
         else:
             self._state.update(indices, extractor.features(images), (targets, images))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every item was added."""
+        return len(self._pixels if self._state is None else self._state) == len(self._labels)
+
+    def save(self, path: Path) -> None:
+        """Writes all that was added as ``.npz``, whole or not at all."""
+        if self._state is not None:
+            self._state.save(path)
+        else:
+            save_arrays(path, self._pixels.state())
+
+    def merge(self, path: Path) -> None:
+        """Adds what :meth:`save` wrote of other items; MetricError if it is damaged or doesn't fit."""
+        if self._state is not None:
+            self._state.merge(EvaluationState.load(path, self._state.network))
+        else:
+            arrays = load_arrays(path, ("items", "size", *METRICS))
+            self._pixels.merge(PairedFidelity.from_state(arrays))
 
     def of_baseline(self, features: Array | None) -> dict[str, Estimate]:
         """Metrics of the full-precision images, of which only the features are needed."""

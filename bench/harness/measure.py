@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ from ganqbench.deploy.session import own_session
 from ganqbench.harness.baselines import Array, Baselines, array_hash
 from ganqbench.harness.evaluate import Evaluation
 from ganqbench.harness.judge import Judge
+from ganqbench.harness.parts import MeasuredPart, Part, batch_hashes
 from ganqbench.harness.phases import Phases
-from ganqbench.metrics.interval import Estimate
 from ganqbench.protocol import Protocol
 from ganqbench.recipes.fine_tune import Diverged, fine_tune
 from ganqbench.recipes.recipe import RECIPES
@@ -34,24 +33,11 @@ from ganqbench.zoo.generator import Batches, ZooEntry, to_uint8
 
 SHOWN = 8
 """Evaluation items that are kept as pictures."""
+WHOLE = Part()
 
 
 class CellFailed(Exception):
     """The cell ran but what it produced is not a result; the message says why."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a cell measured."""
-
-    metrics: dict[str, Estimate]
-    identities: dict[str, str]
-    """Of the metrics in a feature space: what they are distances of."""
-    audit: AuditReport
-    shown: Tensor
-    """uint8, the first evaluation items, at most 8 x 3 x H x W."""
-    baseline_images: str
-    """Hash of the full-precision images that the others are paired to."""
 
 
 def evaluation_items(entry: ZooEntry, protocol: Protocol) -> Batches:
@@ -96,15 +82,20 @@ def measure(
     protocol: Protocol,
     baselines: Baselines,
     phases: Phases,
-) -> Measured:
-    """Quantize, audit and evaluate one cell; raises CellFailed when its claim does not hold."""
+    part: Part = WHOLE,
+) -> MeasuredPart:
+    """Quantize, audit and evaluate one cell, or a part of it; CellFailed when its claim does not hold.
+
+    Every part quantizes and audits anew, in the same way, so that no module travels between machines.
+    """
     with phases("load"):
         reference = entry.load().eval()
         items = evaluation_items(entry, protocol)
+        own = part.of(items)
         judge = Judge.of(entry, protocol)
     with phases("baseline"):
-        images = baselines.array("images", lambda path: _save_images(path, reference, items))
-        features = None if judge is None else _baseline_features(baselines, judge, images, items)
+        images = baselines.array(f"images{part.name}", lambda path: _save_images(path, reference, own))
+        features = None if judge is None else _baseline_features(baselines, judge, images, own, part)
     with phases("quantize"):
         calibration = calibration_items(entry, protocol, cell.seed)
         module = adapter.quantize(copy.deepcopy(reference), calibration, cell)
@@ -129,11 +120,11 @@ def measure(
     with phases("evaluate"):
         evaluation = Evaluation(items, judge)
         if cell.is_baseline:
-            metrics, shown = evaluation.of_baseline(features), _tensor(images[:SHOWN])
+            shown = _tensor(images[: max(0, SHOWN - own.start)])
         else:
-            shown = _evaluate(evaluation, module, items, images, report)
-            metrics = evaluation.of_quantized(features)
-    return Measured(metrics, evaluation.identities(metrics), report, shown, array_hash(images))
+            shown = _evaluate(evaluation, module, own, images, report)
+    audited = array_hash(to_uint8(report.images).numpy())
+    return MeasuredPart(evaluation, features, shown, batch_hashes(images, own), audited, report)
 
 
 def _fine_tune(
@@ -158,14 +149,15 @@ def _fine_tune(
 def _evaluate(
     evaluation: Evaluation, module: torch.nn.Module, items: Batches, targets: Array, report: AuditReport
 ) -> Tensor:
-    """Stream the quantized images through the evaluation; returns the first ones."""
+    """Stream the quantized images of a part through the evaluation; returns those that are shown."""
     shown: list[Tensor] = []
     for indices, images in render(module, items):
         if indices.start == 0 and not torch.equal(images, to_uint8(report.images)):
             raise CellFailed("The generator gave other images than when it was audited.")
-        evaluation.update(indices, _tensor(targets[indices.start : indices.stop]), images)
-        if indices.start < SHOWN:
-            shown.append(images[: SHOWN - indices.start])
+        own = slice(indices.start - items.start, indices.stop - items.start)
+        evaluation.update(indices, _tensor(targets[own]), images)
+        if indices.start < SHOWN or not shown:
+            shown.append(images[: max(0, SHOWN - indices.start)])
     return torch.cat(shown)
 
 
@@ -176,18 +168,21 @@ def _save_images(path: Path, generator: torch.nn.Module, items: Batches) -> None
         if written is None:
             shape = (items.n, *images.shape[1:])
             written = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-        written[indices.start : indices.stop] = images.numpy()
+        written[indices.start - items.start : indices.stop - items.start] = images.numpy()
     assert written is not None
     written.flush()
 
 
-def _baseline_features(baselines: Baselines, judge: Judge, images: Array, items: Batches) -> Array:
+def _baseline_features(
+    baselines: Baselines, judge: Judge, images: Array, items: Batches, part: Part
+) -> Array:
     def save(path: Path) -> None:
-        parts = [judge.extractor.features(images[part.start : part.stop]) for part in items.indices()]
+        edges = [(batch.start - items.start, batch.stop - items.start) for batch in items.indices()]
+        rows = [judge.extractor.features(images[start:stop]) for start, stop in edges]
         with path.open("wb") as file:
-            np.save(file, np.concatenate(parts), allow_pickle=False)
+            np.save(file, np.concatenate(rows), allow_pickle=False)
 
-    return baselines.array(f"features {judge.extractor.feature_identity!r}", save)
+    return baselines.array(f"features{part.name} {judge.extractor.feature_identity!r}", save)
 
 
 def _tensor(images: Array) -> Tensor:

@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ PASSED = frozenset(
 of libraries would change numbers that no record tells of."""
 PASS = "GANQBENCH_PASS"
 """Names of more variables that cells see, separated by spaces."""
+PART_FILE = "part-"
+"""Beginning of the names of files that a part of a cell leaves."""
 DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
@@ -49,6 +52,8 @@ class Outcome:
     preview: bytes | None
     crashed: bool = False
     """The process died without a word, so another try may end otherwise."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What a part of a cell left for the join of all parts, by name."""
 
 
 class Interrupted(Exception):
@@ -61,15 +66,17 @@ def run_cell(
     retries: int,
     stopped: Callable[[], bool],
     accelerator: str | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Outcome:
     """Run a job on this machine to its end; a process that dies is started again up to `retries` times.
 
-    With an `accelerator` the cell sees this process's CUDA devices, without one none. Raises
-    Interrupted when `stopped()` turns true.
+    `files` lie in its folder when it starts. With an `accelerator` the cell sees this process's CUDA
+    devices, without one none. Raises Interrupted when `stopped()` turns true.
     """
     environment = cell_environment(os.environ, accelerator)
     attempt = 1
-    while (outcome := run_process(job, time_limit_s, stopped, environment)).crashed and attempt <= retries:
+    start = partial(run_process, job, time_limit_s, stopped, environment, files or {})
+    while (outcome := start()).crashed and attempt <= retries:
         attempt += 1
     document = outcome.document | {
         "hardware": hardware(THREADS) | {"accelerator": accelerator},
@@ -92,7 +99,11 @@ def cell_environment(outer: Mapping[str, str], accelerator: str | None) -> dict[
 
 
 def run_process(
-    job: Mapping[str, Any], time_limit_s: float, stopped: Callable[[], bool], environment: Mapping[str, str]
+    job: Mapping[str, Any],
+    time_limit_s: float,
+    stopped: Callable[[], bool],
+    environment: Mapping[str, str],
+    files: Mapping[str, bytes],
 ) -> Outcome:
     """Run a job once; a crash, a signal or the time limit gives a failed outcome that says so.
 
@@ -100,6 +111,9 @@ def run_process(
     """
     with tempfile.TemporaryDirectory(prefix="ganqbench-cell-") as folder:
         out = Path(folder)
+        for name, content in files.items():
+            (out / name).parent.mkdir(exist_ok=True)
+            (out / name).write_bytes(content)
         started = {"driver": os.getpid(), "started": time.monotonic()}
         (out / "job.json").write_text(json.dumps({**job, **started}), encoding="utf-8")
         with (out / "log").open("wb") as log:
@@ -150,7 +164,8 @@ def _result(out: Path) -> Outcome:
         return _failed(f"The cell's outcome is over {MAX_OUTCOME_BYTES} bytes long.")
     document = json.loads((out / "outcome.json").read_text(encoding="utf-8"))
     preview = (out / "preview.webp").read_bytes() if document["status"] == "ok" else None
-    return Outcome(document, preview)
+    left = sorted(out.glob(f"{PART_FILE}*"))
+    return Outcome(document, preview, files={path.name: path.read_bytes() for path in left})
 
 
 def _failed(reason: str) -> Outcome:

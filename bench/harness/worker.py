@@ -1,7 +1,7 @@
 """The process of one cell: `python -m ganqbench.harness.worker JOB OUT`.
 
-It runs with one thread, measures the cell and leaves `outcome.json` and `preview.webp` in OUT.
-Whatever happens here, the driver turns it into a record.
+It runs with one thread, measures the cell and leaves `outcome.json` and `preview.webp` in OUT; of a part
+of a cell, or from all of its parts, see `cell_job`. Whatever happens here, the driver turns it into a record.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Measure the cell of a job; returns the outcome document and writes the preview."""
+    """Do what a job asks for; returns the outcome document and writes its files."""
     import numpy as np
     import torch
 
@@ -41,14 +41,15 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
     from ganqbench.harness.baselines import Baselines
+    from ganqbench.harness.cell_job import CellJob
     from ganqbench.harness.expectation import Expected, expectation
     from ganqbench.harness.gans import Gans
     from ganqbench.harness.home import home
     from ganqbench.harness.judge_files import judge_hashes
-    from ganqbench.harness.measure import CellFailed, measure
-    from ganqbench.harness.outcome import audit_document, metric_document, phase_document
+    from ganqbench.harness.measure import CellFailed
+    from ganqbench.harness.outcome import phase_document
+    from ganqbench.harness.parts import Part, PartsDiffer
     from ganqbench.harness.phases import Phases
-    from ganqbench.harness.preview import write_preview
     from ganqbench.protocol import Protocol
 
     torch.set_num_threads(THREADS)
@@ -70,19 +71,14 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
         outcome["inputs"] = {
             split: found.inputs(split, protocol.resolution).identity for split in ("calibrate", "final")
         } | judge_hashes(found, protocol)
-        measured = measure(cell, found, adapter, protocol, baselines, phases)
-        preview = write_preview(measured.shown, out / "preview.webp", protocol.preview_bytes)
-        outcome |= {
-            "status": "ok",
-            "metrics": {
-                name: metric_document(value, measured.identities.get(name))
-                for name, value in measured.metrics.items()
-            },
-            "audit": audit_document(measured.audit, cell.bits),
-            "preview": preview,
-            "baseline_images": measured.baseline_images,
-        }
-    except (CellFailed, UserError) as failure:
+        here = CellJob(cell, found, protocol, phases, out)
+        if "parts" in job:
+            outcome |= here.join(job["parts"])
+        elif "part" in job:
+            outcome |= here.run_part(adapter, baselines, Part(*job["part"]))
+        else:
+            outcome |= here.run(adapter, baselines)
+    except (CellFailed, PartsDiffer, UserError) as failure:
         outcome["reason"] = str(failure)
     except Exception as failure:  # a backend may raise anything; the record says what
         traceback.print_exc()

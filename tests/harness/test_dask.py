@@ -25,6 +25,29 @@ MakeSuite = Callable[..., Path]
 pytest.importorskip("distributed")
 
 
+PARTS = """
+name = "parts"
+version = 0
+title = "A cell whose items are no multiple of the batch"
+cpu_hours = 0.1
+time_limit_s = 200
+[protocol.cyclegan-edges2emoji]
+resolution = 64
+calibrate = 4
+final = 30
+batch = 4
+preview_bytes = 48000
+extractor = "embedded"
+[tolerance]
+psnr = 0.1
+[[grid]]
+gan = "cyclegan-edges2emoji"
+methods = ["faulty.honest"]
+bits = ["W8A8"]
+seeds = [0]
+"""
+
+
 def records(results: Path) -> dict[str, Record]:
     return {read(path).cell.label: read(path) for path in record_files(results)}
 
@@ -65,6 +88,30 @@ def test_a_local_cluster_gives_the_same_numbers_to_the_bit(
         assert again.provenance.key == record.provenance.key
         assert again.provenance.baseline_images == record.provenance.baseline_images
     assert not validate(tmp_path / "there").faults
+
+
+def test_a_cell_in_parts_gives_the_same_numbers_to_the_bit(command: Command, tmp_path: Path) -> None:
+    """With a feature network, so that features, distances and their intervals are joined too."""
+    suite = tmp_path / "parts.toml"
+    suite.write_text(PARTS)
+    whole = command("run", "--suite", str(suite), "--results", "whole")
+    parts = command(
+        *("run", "--suite", str(suite), "--results", "parts", "--executor", "dask"),
+        *("--shards", "3", "--jobs", "2"),
+    )
+    assert (whole.returncode, parts.returncode) == (0, 0), whole.stderr + parts.stderr
+    one, two = records(tmp_path / "whole"), records(tmp_path / "parts")
+    assert set(one) == set(two)
+    for label, record in one.items():
+        assert two[label].metrics == record.metrics
+        assert two[label].audit == record.audit
+        assert two[label].preview == record.preview
+        assert two[label].provenance.key == record.provenance.key
+        assert two[label].provenance.inputs == record.provenance.inputs
+        assert two[label].provenance.baseline_images == record.provenance.baseline_images
+        assert "join" in two[label].cost.phases
+    assert "fid_delta" in one["faulty.honest.W8A8.s0"].metrics
+    assert not validate(tmp_path / "parts").faults
 
 
 @dataclass(frozen=True)
@@ -164,6 +211,7 @@ def test_a_scheduler_that_is_not_there_is_one_message(
     [
         (("--scheduler", "tcp://127.0.0.1:1"), "--executor dask"),
         (("--resource", "GPU=1"), "--executor dask"),
+        (("--shards", "2"), "--executor dask"),
         (("--executor", "dask", "--resource", "GPU"), "GPU=1"),
         (("--executor", "dask", "--resource", "GPU=nan"), "GPU=1"),
     ],
