@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _MINMAX = {"weight_range": "minmax", "activation_range": "minmax"}
 _PERCENTILE = {"activation_range": "percentile"}
 _ADAROUND = "Nagel et al. 2020 (arXiv 2004.10568)"
+_MIXED = (
+    "After HAWQ-V3, Yao et al. 2021 (arXiv 2011.10680): layers that change the images least for the BOPs "
+    "they save have 4-bit weights, the others 8 bits."
+)
 _TUNED = "Then 60 steps of self-distillation on the calibration inputs."
 
 
@@ -134,6 +138,20 @@ class Ganq(Adapter):
             options={"scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus"}},
             trainable=True,
         ),
+        "mixed-75": Method(
+            title="Mixed precision: 8- and 4-bit weights, three quarters of the BOPs",
+            kind="ptq",
+            reference=_MIXED,
+            options={"then": "mixed", "share": 0.75},
+            trainable=True,
+        ),
+        "mixed-60": Method(
+            title="Mixed precision: 8- and 4-bit weights, six tenths of the BOPs",
+            kind="ptq",
+            reference=_MIXED,
+            options={"then": "mixed", "share": 0.6},
+            trainable=True,
+        ),
         "pact": Method(
             title="PACT: learned clips",
             kind="qat",
@@ -161,7 +179,9 @@ class Ganq(Adapter):
     }
 
     def supports(self, cell: Cell) -> Skip | None:
-        """Integer widths from 2 to 8."""
+        """Integer widths from 2 to 8; mixed precision is one of W8A8."""
+        if self.methods[cell.method].options.get("then") == "mixed" and str(cell.bits) != "W8A8":
+            return Skip(f"Mixed precision narrows 8-bit weights: ask for W8A8 instead of {cell.bits}")
         return beyond_integers(cell, "ganq")
 
     def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
@@ -171,6 +191,7 @@ class Ganq(Adapter):
         from ganqbench.adapters.ganq.adaround import adaround
         from ganqbench.adapters.ganq.build import Scheme, insert_quantizers
         from ganqbench.adapters.ganq.distill import distill
+        from ganqbench.adapters.ganq.mixed import narrow
         from ganqbench.adapters.ganq.reconstruct import Plan, reconstruct
 
         options = self.methods[cell.method].options
@@ -182,6 +203,8 @@ class Ganq(Adapter):
                 adaround(model, exact, calibration, cell.seed)
             case "reconstruct":
                 reconstruct(model, exact, calibration, cell.seed, Plan(**options.get("plan", {})))
+            case "mixed":
+                narrow(model, calibration, bits=4, wide=cell.bits.weights, share=options["share"])
             case "distill":
                 distill(model, exact, calibration, cell.bits.weights, cell.seed)
         return model
