@@ -21,6 +21,11 @@ UNCHECKED = 3
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--sample", type=click.IntRange(1), help="Only so many of the records, drawn at random.")
 @click.option("--draw", type=int, help="Seed of the draw, as an earlier call printed it.")
+@click.option(
+    "--inputs",
+    type=click.IntRange(1),
+    help="Evaluate only the first so many inputs: cheap, but distances stay unchecked.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Cells at a time; by default one per core.")
 @click.option("--who", help="Leave a note beside each record that agrees: re-run, by whom and where.")
 @click.option(
@@ -36,6 +41,7 @@ def verify(
     paths: tuple[Path, ...],
     sample: int | None,
     draw: int | None,
+    inputs: int | None,
     jobs: int | None,
     who: str | None,
     checkpoint: Path | None,
@@ -45,13 +51,17 @@ def verify(
     """Run the cells of records again and compare each number within its recorded tolerance.
 
     PATHS are record files or folders. Exit status 0: all agree. 1: one differs or is no valid record.
-    3: none differs, but one could not be run here.
+    3: none differs, but one could not be run here. With --inputs each cell is quantized and audited as
+    ever, and compared in audit, pictures and pixels; a whole re-run alone checks the distances.
     """
+    from ganqbench.errors import UserError
     from ganqbench.harness.gans import Gans
     from ganqbench.harness.verify import verify as run_again
     from ganqbench.records.rerun import label, make_rerun, write_rerun
     from ganqbench.records.text import printable
 
+    if inputs is not None and who is not None:
+        raise UserError("A note says that the whole cell was run again.", "Drop --who or --inputs.")
     records, faults = _records(paths)
     for fault in faults:
         click.echo(printable(fault), err=True)
@@ -62,7 +72,7 @@ def verify(
     differ = unchecked = 0
     with tempfile.TemporaryDirectory(prefix="ganqbench-verify-") as work:
         gans = Gans(checkpoint, arch, suite_name) if checkpoint else None
-        for verdict in run_again(records, Path(work), jobs or os.cpu_count() or 1, gans):
+        for verdict in run_again(records, Path(work), jobs or os.cpu_count() or 1, gans, inputs=inputs):
             if verdict.agrees and verdict.again is not None and who:
                 write_rerun(make_rerun(verdict.record, verdict.again, who), verdict.path)
             kind = label(verdict.path, verdict.record)

@@ -20,6 +20,7 @@ from ganqbench.harness.run import run_plan
 from ganqbench.records.canonical import sha256
 from ganqbench.records.compare import Difference, differences
 from ganqbench.records.schema import Record
+from ganqbench.records.spot_check import spot_differences
 from ganqbench.records.store import preview_path, read
 from ganqbench.suite import Suite, load_suite, suite_names
 
@@ -36,6 +37,8 @@ class Verdict:
     again: Record | None = None
     differences: tuple[Difference, ...] = ()
     reason: str | None = None
+    inputs: int | None = None
+    """Where only so many evaluation inputs were run again."""
 
     @property
     def agrees(self) -> bool:
@@ -49,6 +52,10 @@ class Verdict:
             return "differs: " + "; ".join(map(str, self.differences))
         if self.record.status != "ok":
             return f"agrees: {self.record.status} again"
+        if self.inputs is not None:
+            return (
+                f"agrees in audit, pictures and pixels of the first {self.inputs} inputs; distances unchecked"
+            )
         return f"agrees in {len(self.record.metrics)} metrics and the audit"
 
 
@@ -62,10 +69,13 @@ def verify(
     jobs: int,
     gans: Gans | None = None,
     *,
+    inputs: int | None = None,
     quiet: bool = False,
 ) -> Iterator[Verdict]:
     """Run the cells of `records` again below the folder `work`; one verdict each, suite by suite.
 
+    With `inputs` each is quantized and audited as ever, but evaluated on its first so many inputs only,
+    in pixels; see `spot_check` for what is compared then.
     A record's suite is the packaged one of its name and version, or the `suite.toml` in its suite's
     folder. `gans` holds the checkpoint that records of suite `own` need.
     """
@@ -76,13 +86,15 @@ def verify(
         except (_Unchecked, UserError) as error:
             yield Verdict(path, record, reason=str(error))
             continue
+        if inputs is not None:
+            suite = first_inputs(suite, inputs)
         groups.setdefault(suite.model_dump_json(), (suite, []))[1].append((path, record))
     for number, (suite, members) in enumerate(groups.values()):
         folder = work / str(number)
         plan = _plan(suite, [record for _, record in members], folder, gans or Gans())
         run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs), quiet=quiet)
         for path, record in members:
-            yield _verdict(path, record, folder)
+            yield _verdict(path, record, folder, suite if inputs is not None else None)
 
 
 def _suite(path: Path, record: Record, gans: Gans | None) -> Suite:
@@ -119,28 +131,44 @@ def _plan(suite: Suite, records: Iterable[Record], folder: Path, gans: Gans) -> 
     return Plan(tuple(item for item in plan.todo if item.cell in wanted), (), plan.baselines, gans)
 
 
-def _verdict(path: Path, record: Record, folder: Path) -> Verdict:
+def first_inputs(suite: Suite, inputs: int) -> Suite:
+    """The suite with only so many evaluation inputs, in whole batches, at least the two of the audit."""
+    cut = {}
+    for gan, protocol in suite.protocol.items():
+        batches = max(2, -(-inputs // protocol.batch))
+        final = min(protocol.final, batches * protocol.batch)
+        cut[gan] = protocol.model_copy(update={"final": final, "extractor": None})
+    return suite.model_copy(update={"protocol": cut})
+
+
+def _verdict(path: Path, record: Record, folder: Path, part: Suite | None) -> Verdict:
     place = folder / record.cell.path
     again = read(place)
     if again.status == "skipped" and record.status != "skipped":
         return Verdict(path, record, reason=again.reason)
-    found = [*differences(record, again), *_origins(record, again)]
+    compared = differences(record, again) if part is None else spot_differences(record, again)
+    found = [*compared, *_origins(record, again, whole=part is None)]
     if record.status == again.status == "ok":
         found += _pictures(preview_path(path), preview_path(place))
-    return Verdict(path, record, again, tuple(found))
+    inputs = None if part is None else part.protocol[record.cell.gan].final
+    return Verdict(path, record, again, tuple(found), inputs=inputs)
 
 
-def _origins(record: Record, again: Record) -> Iterator[Difference]:
-    """Weights, inputs and counts that are not those of the re-run."""
+def _origins(record: Record, again: Record, *, whole: bool) -> Iterator[Difference]:
+    """Weights, inputs and counts that are not those of the re-run, which was of the whole cell or a part."""
     before, after = record.provenance, again.provenance
     if before.weights != after.weights:
         yield Difference("weights", before.weights or "unknown", after.weights or "unknown")
     # Where one failed before its inputs were known, there is nothing to compare.
     if before.inputs and after.inputs:
-        yield from _mapping("inputs", before.inputs, after.inputs)
-    yield from _mapping("protocol", before.protocol, after.protocol)
+        # A part needs no network and no reference.
+        names = {*before.inputs, *after.inputs} if whole else {*after.inputs}
+        yield from _mapping("inputs", before.inputs, after.inputs, names)
+    counts = {*before.protocol, *after.protocol} - (set() if whole else {"final"})
+    yield from _mapping("protocol", before.protocol, after.protocol, counts)
     if (
-        record.status == "ok"
+        whole
+        and record.status == "ok"
         and before.versions == after.versions
         and before.numeric_code == after.numeric_code
         and before.hardware == after.hardware
@@ -149,8 +177,10 @@ def _origins(record: Record, again: Record) -> Iterator[Difference]:
         yield Difference("baseline_images", before.baseline_images, after.baseline_images)
 
 
-def _mapping(what: str, old: Mapping[str, str | int], new: Mapping[str, str | int]) -> Iterator[Difference]:
-    for name in sorted({*old, *new}):
+def _mapping(
+    what: str, old: Mapping[str, str | int], new: Mapping[str, str | int], names: Iterable[str]
+) -> Iterator[Difference]:
+    for name in sorted(names):
         if old.get(name) != new.get(name):
             yield Difference(f"{what}.{name}", old.get(name), new.get(name))
 

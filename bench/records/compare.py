@@ -63,7 +63,7 @@ def differences(old: Record, new: Record) -> Iterator[Difference]:
     for name in sorted({*old.metrics, *new.metrics}):
         yield from _metric(name, old, new)
     if old.audit is not None and new.audit is not None:
-        yield from _audit(old.audit, new.audit)
+        yield from audit_differences(old.audit, new.audit)
 
 
 def _status(record: Record) -> str:
@@ -93,7 +93,8 @@ def _allowed(name: str, metric: Metric, old: Record, new: Record) -> float:
     return min(stated) if stated else EXACT * abs(metric.value)
 
 
-def _audit(old: Audit, new: Audit) -> Iterator[Difference]:
+def audit_differences(old: Audit, new: Audit) -> Iterator[Difference]:
+    """Differences of coverage, work and size."""
     for part in ("coverage", "coverage_undeclared"):
         yield from _number(f"audit.{part}", getattr(old, part), getattr(new, part), EXACT)
     yield from _number("audit.macs", old.macs, new.macs, 0)

@@ -14,6 +14,7 @@ import pytest
 from ganqbench.records.canonical import canonical, content_hash
 from ganqbench.records.compare import differences
 from ganqbench.records.rerun import read_rerun
+from ganqbench.records.spot_check import spot_differences
 from ganqbench.records.store import read
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -66,6 +67,41 @@ def test_a_number_that_was_made_up_is_found(measured: Path, command: Command) ->
     assert "allowed is 0.1" in done.stdout
     assert "(self-reported)" in done.stdout
     assert read_rerun(measured / HONEST) is None
+
+
+def test_a_cheap_part_agrees_and_says_what_it_left_out(measured: Path, command: Command) -> None:
+    done = command("verify", str(measured), "--inputs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "of the first 4 inputs; distances unchecked" in done.stdout  # two batches, as the audit has
+    assert "3 agree" in done.stdout
+    assert command("verify", str(measured), "--inputs", "1", "--who", "me").returncode == 1
+
+
+def test_a_cheap_part_finds_another_audit_or_picture(measured: Path, command: Command) -> None:
+    def smaller(document: dict[str, Any]) -> None:
+        document["audit"]["bytes"] //= 2
+
+    forge(measured / HONEST, smaller)
+    done = command("verify", str(measured / HONEST), "--inputs", "1")
+    assert done.returncode == 1
+    assert "audit.bytes was" in done.stdout
+
+
+def test_the_mean_of_some_inputs_may_differ_by_chance_and_not_by_more(measured: Path) -> None:
+    record = read(measured / HONEST)
+    psnr = record.metrics["psnr"].model_copy(update={"value": 30.0, "se": 0.1, "n": 2500, "worst": 20.0})
+    whole = record.model_copy(update={"metrics": {"psnr": psnr}})  # one image's deviation is 5
+
+    def found(**change: float) -> list[str]:
+        part = psnr.model_copy(update={"n": 100, "se": 0.5, **change})
+        again = record.model_copy(update={"metrics": {"psnr": part}})
+        return [each.what for each in spot_differences(whole, again)]
+
+    assert found() == []
+    assert found(value=32.0) == []
+    assert found(value=33.0) == ["psnr of the first 100 inputs"]
+    assert found(worst=16.0) == []
+    assert found(worst=14.0) == ["psnr.worst"]  # tolerance 0.1, times 50 for one image
 
 
 def test_what_can_not_be_run_here_is_said_and_not_passed(measured: Path, command: Command) -> None:
