@@ -58,6 +58,7 @@ def float_graph(generator: nn.Module, example: Inputs, *, fold: bool = True) -> 
         node.ClearField("doc_string")
         node.ClearField("metadata_props")
     _unfold_energies(graph)
+    _unfold_noises(graph)
     _part_biases(graph)
     model = graph.finish()
     for value in (*model.graph.input, *model.graph.output):
@@ -69,6 +70,10 @@ def float_graph(generator: nn.Module, example: Inputs, *, fold: bool = True) -> 
 def _unfold_energies(graph: Graph) -> None:
     """Compute from the weights what the exporter had folded into constants."""
     weights = {name: value for name, value in graph.constants.items() if value.ndim == 4}
+    for node in graph.nodes:
+        if node.op_type == "Pow" and node.input[0] in weights and _is_two(graph, node.input[1]):
+            node.op_type = "Mul"
+            node.input[1] = node.input[0]
     energies = {name: np.square(value).sum(axis=(2, 3)) for name, value in weights.items()}
     for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
         folded = graph.constants.get(node.input[1])
@@ -78,6 +83,27 @@ def _unfold_energies(graph: Graph) -> None:
             if _equal(folded, energy) or _equal(folded, energy.T):
                 node.input[1] = _energy(graph, name, transposed=not _equal(folded, energy))
                 break
+
+
+def _is_two(graph: Graph, name: str) -> bool:
+    value = graph.constants.get(name)
+    return value is not None and value.size == 1 and value.item() == 2
+
+
+def _unfold_noises(graph: Graph) -> None:
+    """Add noise and bias up in the graph: folded, each channel keeps a noise image of its own."""
+    for node in [one for one in graph.nodes if one.op_type == "Add"]:
+        for place, name in enumerate(node.input):
+            whole = graph.constants.get(name)
+            if whole is None or whole.ndim != 3 or min(whole.shape) < 2:
+                continue
+            exact = whole.astype(np.float64)
+            biases = (exact - exact[:1]).mean((1, 2), keepdims=True)
+            noise = (exact - biases).mean(0, keepdims=True)
+            if np.allclose(biases + noise, exact, rtol=0, atol=1e-6 * np.abs(exact).max()):
+                parts = [("noise", noise), ("bias", biases)]
+                names = [graph.constant(f"{name}.{part}", value.astype(np.float32)) for part, value in parts]
+                node.input[place] = graph.add("Add", names, f"{name}.unfolded")
 
 
 def _part_biases(graph: Graph) -> None:
