@@ -101,11 +101,9 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def stress(session: nox.Session) -> None:
-    """Faults at full size: 100 kills, 1,000 mutants, 10,000 records, 24 cells on 2 workers. Half an hour."""
+    """Faults and scale at full size, into docs/stress.json: nox -s stress [-- grid kills mutants records]."""
     install(session)
-    full = ("tests/records/test_mutants.py", "tests/harness/test_faults.py", "tests/harness/test_dask.py")
-    python(session, "-P", "-m", "pytest", *full, GANQBENCH_STRESS="1")
-    python(session, "-P", "benchmarks/scaling.py", "--out", "docs/stress.json", *session.posargs)
+    python(session, "-P", "benchmarks/stress.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")

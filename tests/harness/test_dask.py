@@ -179,7 +179,11 @@ def test_a_worker_that_dies_costs_no_record(
 
 
 def test_a_scheduler_that_dies_is_one_message_and_leaves_no_cell_behind(
-    cluster: Cluster, driver: subprocess.Popen[str], plugin_environment: dict[str, str], tmp_path: Path
+    cluster: Cluster,
+    driver: subprocess.Popen[str],
+    plugin_environment: dict[str, str],
+    command: Command,
+    tmp_path: Path,
 ) -> None:
     with dask_process({**plugin_environment, "FAULTY_SLEEP": "600"}, *cluster.worker) as worker:
         _until((tmp_path / "marks").is_file)
@@ -191,6 +195,18 @@ def test_a_scheduler_that_dies_is_one_message_and_leaves_no_cell_behind(
         _until(lambda: worker.poll() is not None)  # which it could not while its cell ran
     assert len(records(tmp_path / "results")) == 1
     assert not validate(tmp_path / "results").faults
+    # The scheduler is started again: the same command goes on from there.
+    file = tmp_path / "again.json"
+    where = ("--scheduler-file", str(file), "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
+    with dask_process(plugin_environment, "scheduler", *where) as scheduler:
+        _until(file.is_file)
+        restarted = Cluster(file, scheduler)
+        with dask_process(plugin_environment, *restarted.worker):
+            run = ("run", "--suite", str(tmp_path / "faults.toml"), "--executor", "dask")
+            done = command(*run, "--scheduler", restarted.address)
+    assert done.returncode == 0, done.stderr
+    assert "2 cells to run" in done.stdout
+    assert {record.status for record in records(tmp_path / "results").values()} == {"ok"}
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://127.0.0.1:1", "tcp://127.0.0.1"])

@@ -194,3 +194,44 @@ def test_the_note_on_a_record_goes_with_it(plan: Plan, tmp_path: Path) -> None:
     assert any("another record" in fault.what for fault in validate(tmp_path).faults)
     rerun_path(path).write_bytes(b"{")
     assert any("can't be read" in fault.what for fault in validate(tmp_path).faults)
+
+
+def test_clocks_that_are_years_apart_do_no_harm(plan: Plan, tmp_path: Path) -> None:
+    """Another machine's records are taken over whatever its clock said when it wrote them."""
+    results = tmp_path / "results"
+    assert run(plan, results, Scripted()) == {"failed": 5}
+    for number, path in enumerate(sorted(record_files(results))):
+        os.utime(path, (0, 0) if number % 2 else (4_000_000_000, 4_000_000_000))
+    kept = {path: path.read_bytes() for path in record_files(results)}
+    executor = Scripted()
+    summary = run_plan(plan, results, 10, executor, quiet=True)  # planned before those records were there
+    assert (summary.elsewhere, executor.tasks) == (5, [])
+    assert {path: path.read_bytes() for path in record_files(results)} == kept
+
+
+def test_a_slow_file_system_shows_no_half_written_record(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, synced, renamed = tmp_path / "results", os.fsync, os.replace
+    seen: list[int] = []
+
+    def look() -> None:
+        """What a reader finds at this instant is whole."""
+        report = validate(results)
+        assert not report.faults
+        seen.append(len(report.records))
+
+    def slow_sync(descriptor: int) -> None:
+        look()
+        synced(descriptor)
+        look()
+
+    def slow_rename(old: Path, new: Path) -> None:
+        look()
+        renamed(old, new)
+        look()
+
+    monkeypatch.setattr("os.fsync", slow_sync)
+    monkeypatch.setattr("os.replace", slow_rename)
+    assert run(plan, results, Scripted()) == {"failed": 5}
+    assert set(seen) == set(range(6))

@@ -5,6 +5,7 @@ In the stress session (GANQBENCH_STRESS) a run takes 100 random kills, here a fe
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -25,6 +26,9 @@ MakeSuite = Callable[..., Path]
 Start = Callable[..., subprocess.Popen[str]]
 
 KILLS, CELLS = (100, 24) if os.environ.get("GANQBENCH_STRESS") else (3, 3)
+
+FIGURES = os.environ.get("GANQBENCH_FIGURES")
+"""Where the stress session wants to read what was counted."""
 
 
 @pytest.fixture
@@ -129,7 +133,7 @@ def test_random_kills_lose_and_double_nothing(
     while kills < KILLS:
         driver = start(suite)
         while driver.poll() is None and kills < KILLS:
-            time.sleep(rng.uniform(0.5, 8))
+            time.sleep(rng.uniform(0.2, 5))
             cells = children(driver.pid)
             victim = rng.choice([driver.pid, *cells])
             if driver.poll() is None:
@@ -153,6 +157,10 @@ def test_random_kills_lose_and_double_nothing(
     check(results, finished)
     assert len(finished) == CELLS + 1
     assert not list(results.rglob(".tmp-*"))
+    assert not validate(results).faults
+    if FIGURES:
+        counts = {"kills": kills, "cells": CELLS, "lost_or_doubled": 0}
+        Path(FIGURES).write_text(json.dumps(counts), encoding="utf-8")
 
 
 def check(results: Path, finished: dict[Path, bytes]) -> None:
