@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ganqbench.harness.baselines import Array
+from ganqbench.harness.influence import Influence
 from ganqbench.harness.judge import Judge
 from ganqbench.metrics.evaluation_state import EvaluationState
 from ganqbench.metrics.extractors import EmbeddedExtractor
@@ -30,6 +31,8 @@ class Evaluation:
         self._cluster = items.source.cluster
         self._pixels = PairedFidelity()
         self._state: EvaluationState | None = None
+        self.influence: Influence | None = None
+        """Of each item on `fid_delta`, once that is known; None where it has none."""
         if judge is not None:
             self._state = EvaluationState(judge.extractor.feature_identity, judge.reference.mean)
 
@@ -76,10 +79,13 @@ class Evaluation:
         if self._judge is None or self._state is None:
             return self._pixels.result(self._cluster)
         features = self._state.features()
+        delta = self._judge.delta(np.asarray(baseline_features), features)
+        if delta.influence is not None:
+            self.influence = Influence.of(delta.influence, self._labels)
         return {
             **self._state.paired(self._cluster),
             **self._judge.alone(features, self._clusters),
-            **self._judge.paired(np.asarray(baseline_features), features, self._clusters),
+            **self._judge.paired(delta, self._clusters),
         }
 
     def identities(self, metrics: dict[str, Estimate]) -> dict[str, str]:

@@ -11,7 +11,8 @@ import numpy as np
 from ganqbench.harness.judge_files import judge_files
 from ganqbench.metrics.extractor_registry import open_extractor
 from ganqbench.metrics.extractors import Extractor
-from ganqbench.metrics.frechet_distance import frechet, frechet_delta, frechet_paired
+from ganqbench.metrics.frechet_distance import PairedDelta, frechet, frechet_paired
+from ganqbench.metrics.inception_score import inception_score
 from ganqbench.metrics.interval import Estimate
 from ganqbench.metrics.kernel_distance import kid, kid_delta
 from ganqbench.metrics.manifold import prdc
@@ -43,18 +44,29 @@ class Judge:
         return cls(extractor, reference)
 
     def alone(self, fake: Any, clusters: Sequence[Hashable] | None) -> dict[str, Estimate]:
-        """Metrics of features ``[N, d]`` against the reference: fid, kid, precision and the like."""
+        """Metrics of features ``[N, d]``: fid, kid, precision and the like, against the reference.
+
+        The Inception score is among them where the network knows classes.
+        """
         rng = np.random.default_rng(_THINNING_SEED)
-        return {
+        found = {
             "fid": frechet(self.reference, fake, clusters),
             "kid": kid(self.reference, fake, clusters),
             **prdc(self.reference, fake, rng=rng, clusters=clusters),
         }
+        if self.extractor.head is not None:
+            found["inception_score"] = inception_score(self.extractor.logits(fake), clusters)
+        return found
 
-    def paired(self, fp32: Any, fake: Any, clusters: Sequence[Hashable] | None) -> dict[str, Estimate]:
-        """Metrics of the change from full precision to `fake`, both ``[N, d]``, row by row."""
+    def delta(self, fp32: Any, fake: Any) -> PairedDelta:
+        """The distance of `fake` less that of full precision, both ``[N, d]``, row by row."""
+        return PairedDelta.of(self.reference, fp32, fake)
+
+    def paired(self, delta: PairedDelta, clusters: Sequence[Hashable] | None) -> dict[str, Estimate]:
+        """Metrics of the change from full precision to the quantized images."""
+        fp32, fake = delta.fp32.rows, delta.quantized.rows
         return {
-            "fid_delta": frechet_delta(self.reference, fp32, fake, clusters),
+            "fid_delta": delta.estimate(clusters),
             "kid_delta": kid_delta(self.reference, fp32, fake, clusters),
             "qfid": frechet_paired(fp32, fake, clusters),
         }

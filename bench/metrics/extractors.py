@@ -38,6 +38,8 @@ class Extractor(ABC):
     """SHA-256 of the weights' file."""
     resizer: str
     batch: int = 32
+    head: Tensor | None = None
+    """Weights ``[classes, dim]`` that class scores are products with; None where it knows no classes."""
 
     @abstractmethod
     def _forward(self, images: Tensor) -> Tensor:
@@ -49,6 +51,19 @@ class Extractor(ABC):
         with torch.inference_mode():
             result = padded(lambda part: self._forward(resize(part, self.size)), self.batch, pixels)
         return cast(Float32, result.reshape(-1, self.dim).numpy())
+
+    def logits(self, features: Any) -> Float32:
+        """Class scores ``[N, classes]`` of feature vectors ``[N, dim]``, without bias as is usual.
+
+        Raises MetricError for a network that knows no classes.
+        """
+        if self.head is None:
+            raise MetricError(f"{self.name} knows no classes, so that there is no Inception score")
+        weights = self.head.T
+        rows = torch.from_numpy(np.array(features, dtype=np.float32))
+        with torch.inference_mode():
+            scores = padded(lambda part: part @ weights, self.batch, rows)
+        return cast(Float32, scores.reshape(-1, weights.shape[1]).numpy())
 
     def stream(self, images: Iterable[Pixels]) -> Iterator[Float32]:
         """Features ``[<= batch, dim]`` of one image ``[3, H, W]`` uint8 after another, of any sizes."""
@@ -95,15 +110,11 @@ class EmbeddedExtractor(Extractor):
             raise MetricError(f"the metric network's weights are damaged: {error}") from error
         fold(self.network)
         self.dim = self.network.feature_dim
+        self.head = self.network.head.weight.detach() * self.network.logit_scale
         self.weights = hashlib.sha256(content).hexdigest()
 
     def _forward(self, images: Tensor) -> Tensor:
         return self.network.features(images / 127.5 - 1)
-
-    def logits(self, features: Float32) -> Float32:
-        """Class scores ``[N, 10]`` of feature vectors ``[N, d]``, for the Inception score."""
-        with torch.inference_mode():
-            return cast(Float32, self.network.logits_from(torch.from_numpy(features)).numpy())
 
     def perceptual(self, reference: Any, candidate: Any) -> Float64:
         """Perceptual distance per image ``[N]`` (>= 0) between images ``[N, 3, H, W]`` uint8.

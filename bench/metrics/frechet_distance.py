@@ -8,6 +8,7 @@ clean-fid and the coverage of the intervals are tested in ``tests/metrics``.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,55 @@ def frechet(real: Any, fake: Any, clusters: Clusters | None = None) -> Estimate:
     return Estimate(fit.value, se, low, high, fit.n, note=_note(fit, reference, clusters))
 
 
+@dataclass(frozen=True, eq=False)
+class PairedDelta:
+    """How much farther quantized outputs are from a reference than FP32's of the same inputs.
+
+    ``influence`` ``[N]`` is each input's share in the delta, q_quantized - q_fp32: its mean over seeds is
+    the influence of the seeds' mean delta. None for N <= d.
+    """
+
+    fp32: Fit
+    quantized: Fit
+    reference: Reference
+
+    @classmethod
+    def of(cls, real: Any, fp32: Any, quantized: Any) -> PairedDelta:
+        """Fits both sets of rows ``[N, d]``; row i of both must come from one input."""
+        reference = as_reference(real)
+        base, fit = Fit.of("fp32", fp32, reference), Fit.of("quantized", quantized, reference)
+        if base.n != fit.n:
+            raise MetricError(f"{base.n} fp32 rows and {fit.n} quantized rows are not paired")
+        return cls(base, fit, reference)
+
+    @property
+    def value(self) -> float:
+        """The delta; negative means better than FP32."""
+        return self.quantized.value - self.fp32.value
+
+    @property
+    def influence(self) -> Float64 | None:
+        """See the class."""
+        if self.quantized.influence is None or self.fp32.influence is None:
+            return None
+        return self.quantized.influence - self.fp32.influence
+
+    def estimate(self, clusters: Clusters | None = None) -> Estimate:
+        """The delta with its paired standard error and interval."""
+        base, fit, value = self.fp32, self.quantized, self.value
+        note = _note(fit, self.reference, clusters) or _note(base, self.reference, clusters)
+        spread = _spread(self.influence, clusters)
+        if spread is None:
+            return Estimate(value, None, None, None, fit.n, note=note)
+        se, factor = spread
+        if clusters is None:
+            se = once(se, second_order_variance(fit, base))
+        # Identical features are no measurement with an error; anything else is rounded.
+        identical = value == 0 and se == 0
+        half = 0.0 if identical else factor * se + fit.rounding + base.rounding
+        return Estimate(value, se, value - half, value + half, fit.n, note=note)
+
+
 def frechet_delta(real: Any, fp32: Any, quantized: Any, clusters: Clusters | None = None) -> Estimate:
     """How much farther ``quantized`` is from ``real`` than ``fp32`` is, paired by row.
 
@@ -61,24 +111,7 @@ def frechet_delta(real: Any, fp32: Any, quantized: Any, clusters: Clusters | Non
     common cancels: SE = std(q_quantized - q_fp32) / sqrt(N), corrected for its second order. Negative
     means better than FP32.
     """
-    reference = as_reference(real)
-    base, fit = Fit.of("fp32", fp32, reference), Fit.of("quantized", quantized, reference)
-    if base.n != fit.n:
-        raise MetricError(f"{base.n} fp32 rows and {fit.n} quantized rows are not paired")
-    value = fit.value - base.value
-    note = _note(fit, reference, clusters) or _note(base, reference, clusters)
-    if fit.influence is None or base.influence is None:
-        return Estimate(value, None, None, None, fit.n, note=note)
-    spread = _spread(fit.influence - base.influence, clusters)
-    if spread is None:
-        return Estimate(value, None, None, None, fit.n, note=note)
-    se, factor = spread
-    if clusters is None:
-        se = once(se, second_order_variance(fit, base))
-    # Identical features are no measurement with an error; anything else is rounded.
-    identical = value == 0 and se == 0
-    half = 0.0 if identical else factor * se + fit.rounding + base.rounding
-    return Estimate(value, se, value - half, value + half, fit.n, note=note)
+    return PairedDelta.of(real, fp32, quantized).estimate(clusters)
 
 
 def frechet_paired(fp32: Any, quantized: Any, clusters: Clusters | None = None) -> Estimate:

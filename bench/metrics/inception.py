@@ -63,10 +63,11 @@ class InceptionExtractor(Extractor):
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             read: Any = torch.jit.load
-            layers = read(io.BytesIO(content), map_location="cpu").eval().layers
+            network = read(io.BytesIO(content), map_location="cpu").eval()
             # Freezing makes constants of the weights and folds batch norms into convolutions.
             freeze: Any = torch.jit.freeze
-            self._layers = freeze(layers.eval().to(memory_format=torch.channels_last))
+            self._layers = freeze(network.layers.eval().to(memory_format=torch.channels_last))
+        self.head = network.state_dict().get("output.weight")
         self.weights = pin.sha256
 
     def _forward(self, images: Tensor) -> Tensor:

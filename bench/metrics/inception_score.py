@@ -28,8 +28,8 @@ def inception_score(logits: Any, clusters: Sequence[Hashable] | None = None) -> 
     divergence = (p * (log_p - log_mean)).sum(axis=1)
     labels: Sequence[Hashable] = range(len(p)) if clusters is None else clusters
     mean = clustered_mean(divergence.tolist(), labels)
-    value = float(np.exp(mean.value))
+    value = max(1.0, float(np.exp(mean.value)))  # rounding may leave equal distributions below
     if mean.se is None or mean.low is None or mean.high is None:
         return Estimate(value, None, None, None, mean.n, note=mean.note)
-    low, high = (float(np.exp(end)) for end in (mean.low, mean.high))
+    low, high = (max(1.0, float(np.exp(end))) for end in (mean.low, mean.high))
     return Estimate(value, value * mean.se, low, high, mean.n)

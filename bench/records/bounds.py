@@ -21,6 +21,7 @@ BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "recall": (0, 1),
     "density": (0, None),
     "coverage": (0, 1),
+    "inception_score": (1, None),
 }
 WORST_IS_GREATEST = frozenset({"mae", "perceptual"})
 

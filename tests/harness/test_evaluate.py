@@ -71,7 +71,7 @@ def test_pairs_are_by_item_whatever_the_order_of_batches(judge: Judge, images: t
 def test_each_distance_says_what_it_is_a_distance_of(judge: Judge, images: torch.Tensor) -> None:
     evaluation = Evaluation(Batches(entry(GAN).inputs("final"), N, 64), judge)
     names = evaluation.identities(evaluation.of_baseline(judge.extractor.features(images)))
-    assert set(names) == {"fid", "kid", "precision", "recall", "density", "coverage"}
+    assert set(names) == {"fid", "kid", "precision", "recall", "density", "coverage", "inception_score"}
     for name, identity in names.items():
         assert identity.startswith(f"{name}[metric-net@{judge.extractor.weights[:12]}")
         assert f"n={N} ref={judge.reference.digest[:12]}" in identity
