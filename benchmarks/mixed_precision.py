@@ -53,7 +53,8 @@ def curve(suite: Suite, gan: str) -> dict[str, Any]:
             raise SystemExit(f"{gan} at {share}: {failure}")
         agreement = Parity.of(pictures(model, batches), exact)
         points.append(
-            {"share": share, "bops": report.bops(), "bytes": report.packed_bytes} | asdict(agreement)
+            {"share": share, "bops": report.bops() // report.batch, "bytes": report.packed_bytes}
+            | asdict(agreement)
         )
     return {
         "suite": suite.name,
