@@ -1,6 +1,6 @@
 """What scale and faults do, at full size: python benchmarks/stress.py [PART ...]
 
-    grid      24 cells on two workers against one: the speed, and whether the numbers are the same
+    grid      24 cells on two workers against one: the speed, the same numbers, and what `plan` said
     kills     100 kill -9 of cells and of the driver over a run
     mutants   1,000 records with something wrong, for `validate` and for the site
     records   10,000 records: time of `validate`, memory of the site
@@ -68,6 +68,7 @@ class Limit:
 LIMITS = {
     "speedup_of_2_workers": Limit("at least", 1.8),
     "same_bits": Limit("at least", 1),
+    "error_of_the_plan": Limit("at most", 0.3),
     "kills": Limit("at least", 100),
     "lost_or_doubled": Limit("at most", 0),
     "mutants": Limit("at least", 1000),
@@ -81,6 +82,12 @@ Figures = dict[str, float]
 def ganqbench(folder: Path, *arguments: str) -> float:
     """Seconds that a command took; SystemExit with its words if it failed."""
     started = time.perf_counter()
+    output(folder, *arguments)
+    return time.perf_counter() - started
+
+
+def output(folder: Path, *arguments: str) -> str:
+    """What a command printed; SystemExit with its words if it failed."""
     environment = {**os.environ, "GANQBENCH_HOME": str(folder / "home")}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "ganqbench", *arguments],
@@ -92,7 +99,7 @@ def ganqbench(folder: Path, *arguments: str) -> float:
     )
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    return time.perf_counter() - started
+    return done.stdout
 
 
 def grid(cells: int = 24, final: int = 384) -> Figures:
@@ -106,12 +113,16 @@ def grid(cells: int = 24, final: int = 384) -> Figures:
         ganqbench(folder, *run, "--adapter", "fp32", "--results", "warm")  # the images of full precision
         one, two = (ganqbench(folder, *run, "--jobs", jobs, "--results", jobs) for jobs in ("1", "2"))
         same = _numbers(folder / "1") == _numbers(folder / "2")
+        planning = ("plan", "--suite", str(suite), "--results", "1", "--workers", "2", "--json")
+        planned = json.loads(output(folder, *planning))["whole"]["wall_s"]
     return {
         "cells": cells,
         "one_worker_s": one,
         "two_workers_s": two,
         "speedup_of_2_workers": one / two,
         "same_bits": int(same),
+        "planned_for_two_workers_s": planned,
+        "error_of_the_plan": abs(planned / two - 1),
     }
 
 

@@ -16,10 +16,12 @@ from ganqbench.harness.plan import make_plan
 from ganqbench.protocol import Protocol
 from ganqbench.records.schema import Record
 from ganqbench.records.store import parse
+from ganqbench.records.validate import validate
 from ganqbench.suite import load_suite
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 MakeSuite = Callable[..., Path]
+RESULTS = Path(__file__).parents[2] / "results"
 CORPUS = Path(__file__).parents[1] / "records/corpus/1"
 
 
@@ -139,3 +141,19 @@ def test_cells_know_their_likes() -> None:
         }
     )
     assert cell.architecture == "sagan"
+
+
+def test_other_widths_of_a_method_foretell_the_committed_cells_within_30_percent() -> None:
+    """The sum over all cells that ran; each foretold without its own bit-width."""
+    records = [record for _, record in validate(RESULTS).records]
+    foretold = measured = 0.0
+    for record in records:
+        if record.cell.is_baseline or record.status != "ok":
+            continue
+        protocol = protocol_of(record)
+        others = CostModel(each for each in records if each.cell.bits != record.cell.bits)
+        cost, own = others.cost(record.cell, protocol), CostModel([record]).cost(record.cell, protocol)
+        if cost is not None and own is not None:
+            foretold, measured = foretold + cost.cpu_s, measured + own.cpu_s
+    assert measured > 0
+    assert foretold == pytest.approx(measured, rel=0.3)
