@@ -146,6 +146,39 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def house(session: nox.Session) -> None:
+    """Find dependencies that are unused or undeclared, and leftovers in the source."""
+    install(session)
+    python(session, "-P", "-m", "deptry", ".")
+    left = session.run(
+        *("git", "grep", "-nIE", r"\b(TODO|FIXME)\b", "--", "*.py", "*.js", "*.j2", ":!noxfile.py"),
+        external=True,
+        silent=True,
+        success_codes=[0, 1],
+    )
+    bare = [line for line in str(left or "").splitlines() if "issue" not in line.lower()]
+    if bare:
+        session.error("Unfinished without an issue:\n" + "\n".join(bare))
+
+
+@nox.session
+def advisories(session: nox.Session) -> None:
+    """Look for known vulnerabilities of the tested set; needs the network."""
+    session.install("pip-audit")
+    session.run("pip-audit", "--no-deps", "--disable-pip", "-r", "constraints.txt", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def coverage(session: nox.Session) -> None:
+    """Branch coverage of `ganqbench` without the adapters; takes as long as the tests do."""
+    install(session)
+    python(session, "-P", "-m", "coverage", "erase")
+    python(session, "-P", "-m", "coverage", "run", "-m", "pytest", *session.posargs, OMP_NUM_THREADS="1")
+    python(session, "-P", "-m", "coverage", "combine")
+    python(session, "-P", "-m", "coverage", "report")
+
+
+@nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Check types of the installed wheel."""
     install(session)
