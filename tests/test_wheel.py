@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ganqbench import __version__
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -36,6 +38,13 @@ def test_the_installed_package_equals_the_tree(package: str, folder: str) -> Non
     if package == "ganqbench":
         there = {name: data for name, data in there.items() if not name.startswith("adapters/")}
     assert there == contents(ROOT / folder, *suffixes)
+
+
+def test_one_version_everywhere() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in citation
+    assert f"\n## {__version__} - 20" in changes
 
 
 def test_site_holds_no_python() -> None:
