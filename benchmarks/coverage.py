@@ -1,6 +1,6 @@
 """Coverage of the 95 % intervals by simulation, at a size that tests can't afford.
 
-    python benchmarks/coverage.py --redraws 2000 [--only REGEX] [--jobs 1]
+    python benchmarks/coverage.py --redraws 2000 [--seed 0] [--only REGEX] [--jobs 1]
 
 Each case is a toy world: a fixed reference, and FP32 and quantized features redrawn again and again.
 The interval must hold the expectation of the estimate at this N. With R redraws an exact 95 % interval
@@ -101,9 +101,9 @@ class Outcome:
 class World:
     """A reference, and pairs of FP32 and quantized features drawn from one generator."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, seed: int) -> None:
         self.case, self.noise = case, NOISES[case.noise]
-        self.rng = np.random.default_rng(zlib.crc32(f"{case.noise} {case.dim}".encode()))
+        self.rng = np.random.default_rng([seed, zlib.crc32(f"{case.noise} {case.dim}".encode())])
         self.mix = np.eye(case.dim) + 0.15 * self.rng.standard_normal((case.dim, case.dim))
         self.error = self.rng.standard_normal((case.dim, case.dim)) / np.sqrt(case.dim)
         self.real = self.noise(self.rng, 5000, case.dim) @ self.mix
@@ -160,9 +160,9 @@ def cases() -> Iterator[Case]:
             yield Case(metric, noise, "far", quantization, dim, n)
 
 
-def run(case: Case, redraws: int) -> Outcome:
+def run(case: Case, redraws: int, seed: int) -> Outcome:
     """Simulates one case; the expectation is the mean of the estimates."""
-    world = World(case)
+    world = World(case, seed)
     draws = [world.estimate() for _ in range(redraws)]
     values = np.array([draw.value for draw in draws])
     low = np.array([math.nan if draw.low is None else draw.low for draw in draws])
@@ -179,13 +179,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--redraws", type=int, default=2000)
     parser.add_argument("--only", default="", help="regular expression on the names of cases")
+    parser.add_argument("--seed", type=int, default=0, help="of all worlds and draws")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", help="file for the outcomes")
     arguments = parser.parse_args()
     chosen = [case for case in cases() if re.search(arguments.only, case.name)]
     outcomes = []
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        for outcome in pool.map(run, chosen, [arguments.redraws] * len(chosen)):
+        for outcome in pool.map(
+            run, chosen, *([each] * len(chosen) for each in (arguments.redraws, arguments.seed))
+        ):
             outcomes.append(outcome)
             print(
                 f"{outcome.held:.3f}  above {outcome.above:.3f}  below {outcome.below:.3f}  "

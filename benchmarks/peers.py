@@ -1,185 +1,215 @@
-"""Images per second from uint8 images to a distance, against the same network in clean-fid's manner.
+"""Images per second from uint8 images in memory to features, beside the tools that others use.
 
-    python benchmarks/peers.py --images 256 --threads 1
-    python benchmarks/peers.py --images 256 --weights FOLDER   the published network, against clean-fid
-    python benchmarks/peers.py --distance 2048    the distance alone, against SciPy's sqrtm
+    python benchmarks/peers.py --out docs/speed/peers.json
 
-Without weights both sides run one Inception v3 of torchvision with random weights, which costs the same
-arithmetic. Peers (clean-fid, torch-fidelity, torchmetrics, pytorch-fid) run a network of this kind as
-published: batch norms apart, channels first, one Pillow call per channel. Times are CPU seconds.
+All run one Inception v3 of the published shape with the same random weights, on the same images, in turn,
+on one thread. Peers get no file to read and no distance to compute, only what makes their features. Times
+are CPU seconds, the median of the rounds. A peer that is not installed is listed with the reason.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
+import shlex
+import statistics
+import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from ganqbench.metrics.extractors import Extractor
-from ganqbench.metrics.folding import fold
-from ganqbench.metrics.gaussian_fit import Fit
-from ganqbench.metrics.reference import Reference, moments_of
+from ganqbench.harness.provenance import git_state, hardware, now
+from ganqbench.metrics.inception import InceptionExtractor, Pin
 
 Pixels = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+Run = Callable[[Pixels], Features]
+BATCH, SIZE = 32, 299
+SCRIPT, STATE = "inception-2015-12-05.pt", "state.pth"
 
 
-def inception_shaped() -> nn.Module:
-    """Inception v3 without its head, random weights: ``[N, 3, 299, 299]`` to ``[N, 2048]``."""
+def weights(folder: Path) -> dict[str, Tensor]:
+    """Random weights that keep activations at their size, as a state for :data:`STATE`."""
     from torchvision.models import inception_v3
 
     torch.manual_seed(0)
-    network: Any = inception_v3(weights=None, aux_logits=False, init_weights=False)
-    network.fc = nn.Identity()
-    module: nn.Module = network.eval()
-    return module
+    network: Any = inception_v3(num_classes=1008, aux_logits=False, weights=None, init_weights=False)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    state: dict[str, Tensor] = network.state_dict()
+    torch.save(state, folder / STATE)
+    return state
 
 
-class Ours(Extractor):
-    """This project's way with the network: folded, channels last, resized by two matrix products."""
+def published(state: dict[str, Tensor]) -> Any:
+    """pytorch-fid's network with these weights; it patches torchvision's into the published shape."""
+    import pytorch_fid.inception as module
 
-    name, weights, resizer = "benchmark", "", "pil-bicubic-299"
-    dim, size = 2048, 299
+    with mock.patch.object(module, "load_state_dict_from_url", return_value=state):
+        return module.InceptionV3().eval()
 
-    def __init__(self) -> None:
-        self.network = folded(inception_shaped())
 
-    def _forward(self, images: Tensor) -> Tensor:
-        result: Tensor = self.network(((images - 128) / 128).contiguous(memory_format=torch.channels_last))
+class Script(nn.Module):
+    """The outer shape of the published TorchScript file."""
+
+    def __init__(self, layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of normalised images."""
+        result: Tensor = self.layers(images)
         return result
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """torchvision's blocks are no ``Sequential``; each becomes one, so that its norm can be folded."""
-    from torchvision.models.inception import BasicConv2d
-
-    for parent in list(network.modules()):
-        for name, block in list(parent.named_children()):
-            if isinstance(block, BasicConv2d):
-                setattr(parent, name, nn.Sequential(block.conv, block.bn, nn.ReLU()))
-    return fold(network)
+def script(folder: Path, state: dict[str, Tensor]) -> None:
+    """Writes the network in the format that clean-fid and this project read."""
+    layers = nn.Sequential(*published(state).blocks, nn.Flatten())
+    with torch.no_grad():
+        traced = torch.jit.trace(layers, torch.zeros(BATCH, 3, SIZE, SIZE))
+    torch.jit.save(torch.jit.script(Script(traced).eval()), folder / SCRIPT)
 
 
-def peer_features(network: nn.Module, images: Pixels, batch: int = 32) -> npt.NDArray[np.float32]:
-    """As clean-fid does it: each channel through Pillow, batch by batch through the network."""
-    found = []
-    for start in range(0, len(images), batch):
-        resized = [
-            [
-                np.asarray(
-                    Image.fromarray(channel.astype(np.float32)).resize((299, 299), Image.Resampling.BICUBIC)
-                )
-                for channel in image
-            ]
-            for image in images[start : start + batch]
-        ]
+def batched(forward: Callable[[Pixels], Any]) -> Run:
+    """Features of all images, a batch at a time."""
+
+    def run(images: Pixels) -> Features:
         with torch.inference_mode():
-            found.append(network((torch.from_numpy(np.array(resized)) - 128) / 128).numpy())
-    return np.concatenate(found)
+            parts = [forward(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        return np.concatenate([np.asarray(part).reshape(-1, 2048) for part in parts])
+
+    return run
 
 
-def cpu_seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU time of one call and its result."""
-    start = time.process_time()
-    result = work()
-    return time.process_time() - start, result
+def ganqbench(folder: Path, state: dict[str, Tensor]) -> Run:
+    """This project."""
+    content = (folder / SCRIPT).read_bytes()
+    pin = Pin(SCRIPT, len(content), hashlib.sha256(content).hexdigest())
+    return InceptionExtractor(folder, pin).features
 
 
-def end_to_end(count: int) -> None:
-    """Random weights: both ways, in turn."""
-    images = np.random.default_rng(0).integers(0, 256, (count, 3, 64, 64), dtype=np.uint8)
-    ours, peer = Ours(), inception_shaped()
-    ours.features(images[:32])
-    peer_features(peer, images[:32])
-    fast, first = cpu_seconds(lambda: ours.features(images))
-    slow, second = cpu_seconds(lambda: peer_features(peer, images))
-    difference = np.abs(first - second).max() / np.abs(second).max()
-    print(f"ganqbench  {count / fast:7.2f} images per CPU second")
-    print(f"peer's way {count / slow:7.2f} images per CPU second")
-    print(f"ratio      {slow / fast:7.2f}, features agree to {difference:.1e}")
-
-
-def published(count: int, weights: Path) -> None:
-    """The published network: ours against clean-fid on the same images."""
+def clean_fid(folder: Path, state: dict[str, Tensor]) -> Run:
+    """Each channel through Pillow, then the network."""
     from cleanfid.inception_torchscript import InceptionV3W
     from cleanfid.resize import build_resizer
 
-    from ganqbench.metrics.inception import InceptionExtractor
+    network, resizer = InceptionV3W(str(folder), download=False).eval(), build_resizer("clean")
 
-    images = np.random.default_rng(0).integers(0, 256, (count, 3, 64, 64), dtype=np.uint8)
-    ours, network, resizer = (
-        InceptionExtractor(weights),
-        InceptionV3W(str(weights), download=False).eval(),
-        build_resizer("clean"),
-    )
+    def forward(images: Pixels) -> Any:
+        # As in its get_model_features: one image after another into a batch of channels first.
+        sized = torch.zeros(len(images), 3, SIZE, SIZE)
+        for place, image in enumerate(images):
+            sized[place] = torch.tensor(resizer(image.transpose(1, 2, 0)).transpose(2, 0, 1))
+        return network(sized)
 
-    def theirs() -> npt.NDArray[np.float32]:
-        found = []
-        for start in range(0, count, 32):
-            batch = [resizer(image.transpose(1, 2, 0)) for image in images[start : start + 32]]
-            with torch.inference_mode():
-                found.append(network(torch.from_numpy(np.array(batch)).permute(0, 3, 1, 2)).numpy())
-        return np.concatenate(found)
-
-    ours.features(images[:32])
-    fast, first = cpu_seconds(lambda: ours.features(images))
-    slow, second = cpu_seconds(theirs)
-    difference = np.abs(first - second).max() / np.abs(second).max()
-    print(f"ganqbench {count / fast:.2f}, clean-fid {count / slow:.2f} images per CPU second")
-    print(f"ratio {slow / fast:.2f}, features agree to {difference:.1e}")
+    return batched(forward)
 
 
-def distance(dim: int) -> None:
-    """The distance from moments with the reference's root at hand, against SciPy's sqrtm."""
-    from scipy import linalg
+def torch_fidelity(folder: Path, state: dict[str, Tensor]) -> Run:
+    """Its extractor."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+    network = FeatureExtractorInceptionV3("inception", ["2048"], str(folder / STATE))
+    return batched(lambda images: network(torch.from_numpy(images))[0])
+
+
+def torchmetrics(folder: Path, state: dict[str, Tensor]) -> Run:
+    """The extractor of its FID, without the sums that it also makes."""
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    network = NoTrainInceptionV3("inception", ["2048"], str(folder / STATE))
+    return batched(lambda images: network(torch.from_numpy(images)))
+
+
+def pytorch_fid(folder: Path, state: dict[str, Tensor]) -> Run:
+    """Its network, which resizes by itself."""
+    network = published(state)
+    return batched(lambda images: network(torch.from_numpy(images).float() / 255)[0])
+
+
+CONTENDERS: dict[str, Callable[[Path, dict[str, Tensor]], Run]] = {
+    "ganqbench": ganqbench,
+    "clean-fid": clean_fid,
+    "torch-fidelity": torch_fidelity,
+    "torchmetrics": torchmetrics,
+    "pytorch-fid": pytorch_fid,
+}
+
+
+def compare(count: int, rounds: int, threads: int) -> dict[str, Any]:
+    """Figures of every contender, by name; `agreement` is on images that nobody has to resize."""
     rng = np.random.default_rng(0)
-    scales = np.exp(-3 * np.arange(dim) / dim)
-    real, fake = (rng.standard_normal((5 * dim // 2, dim)) * scales * scale for scale in (1.0, 1.1))
-    reference = Reference.from_features(real)
-    mean, covariance = moments_of(fake)
+    images = rng.integers(0, 256, (count, 3, 64, 64), dtype=np.uint8)
+    native = rng.integers(0, 256, (BATCH, 3, SIZE, SIZE), dtype=np.uint8)
+    found: dict[str, Any] = {}
+    runs: dict[str, Run] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        state = weights(folder)
+        script(folder, state)
+        for tool, make in CONTENDERS.items():
+            try:
+                runs[tool] = make(folder, state)
+            except (ImportError, ModuleNotFoundError) as error:
+                found[tool] = {"reason": f"not installed: {error}"}
+        features = {tool: run(native) for tool, run in runs.items()}  # also warms up
+        seconds: dict[str, list[float]] = {tool: [] for tool in runs}
+        for _ in range(rounds):
+            for tool, run in runs.items():
+                started = time.process_time()
+                run(images)
+                seconds[tool].append(time.process_time() - started)
+    own = features["ganqbench"]
+    for tool, times in seconds.items():
+        found[tool] = {
+            "version": version(tool),
+            "images_per_s": count * threads / statistics.median(times),
+            "difference": float(np.linalg.norm(features[tool] - own) / np.linalg.norm(own)),
+        }
+    best = max((found[tool]["images_per_s"] for tool in runs if tool != "ganqbench"), default=float("nan"))
+    return {"tools": found, "ratio_to_best_peer": found["ganqbench"]["images_per_s"] / best}
 
-    def ours() -> float:
-        eigenvalues = np.linalg.eigvalsh(reference.root.T @ covariance @ reference.root)
-        return float(np.sqrt(eigenvalues[eigenvalues > 0]).sum())
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        slow, theirs = cpu_seconds(
-            lambda: float(np.trace(np.asarray(linalg.sqrtm(covariance @ reference.covariance))).real)
-        )
-    fast, mine = cpu_seconds(ours)
-    delta = mean - reference.mean
-    value = float(delta @ delta + np.trace(covariance) + reference.trace - 2 * mine)
-    whole, _ = cpu_seconds(lambda: Fit.of("fake", fake, reference))
-    print(f"d = {dim}: sqrtm {slow:.2f} s, eigvalsh {fast:.2f} s, ratio {slow / fast:.1f}")
-    print(f"trace agrees to {abs(mine - theirs) / theirs:.1e}, distance {value:.6f}, whole fit {whole:.2f} s")
-
-
-def main() -> None:
-    """See above."""
+def main(arguments: list[str]) -> None:
+    """Print the figures and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--distance", type=int)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    if arguments.distance:
-        distance(arguments.distance)
-    elif arguments.weights:
-        published(arguments.images, arguments.weights)
-    else:
-        end_to_end(arguments.images)
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(chosen.threads)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        figures = compare(chosen.images, chosen.rounds, chosen.threads)
+    commit, dirty = git_state(Path.cwd())
+    document = {
+        "command": shlex.join(["python", "benchmarks/peers.py", *arguments]),
+        "date": now(),
+        "commit": commit,
+        "dirty": dirty,
+        "hardware": hardware(chosen.threads),
+        "images": chosen.images,
+        "figures": figures,
+    }
+    text = json.dumps(document, indent=1) + "\n"
+    print(text, end="")
+    if chosen.out:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        chosen.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
