@@ -21,7 +21,8 @@ def page(peers: dict[str, Any], distance: dict[str, Any]) -> str:
         f"`{peers['command']}` on {peers['hardware']['cpu']}, {peers['hardware']['threads']} thread, "
         f"{peers['date'][:10]}: one Inception v3 with the same random weights for all, "
         f"{peers['images']} images of 64 x 64 pixels. The difference is that of the features from "
-        "ganqbench's, relative, on images of 299 x 299 pixels, where nobody resizes; pytorch-fid scales pixels by 127.5 instead of 128.",
+        "ganqbench's, relative, on images of 299 x 299 pixels, where nobody resizes; "
+        "pytorch-fid scales pixels by 127.5 instead of 128.",
         "",
         "| tool | version | images per second | difference |",
         "|---|---|---|---|",
