@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MINMAX = {"weight_range": "minmax", "activation_range": "minmax"}
 _PERCENTILE = {"activation_range": "percentile"}
 _ADAROUND = "Nagel et al. 2020 (arXiv 2004.10568)"
+_SMOOTH = "Xiao et al. 2023 (arXiv 2211.10438)"
+_GPTQ = "Frantar et al. 2023 (arXiv 2210.17323)"
 _MIXED = (
     "After HAWQ-V3, Yao et al. 2021 (arXiv 2011.10680): layers that change the images least for the BOPs "
     "they save have 4-bit weights, the others 8 bits."
@@ -127,15 +129,32 @@ class Ganq(Adapter):
         "smooth": Method(
             title="SmoothQuant, then MSE-optimal ranges",
             kind="ptq",
-            reference="Xiao et al. 2023 (arXiv 2211.10438), alpha 0.5: input channels evened out.",
+            reference=f"{_SMOOTH}, alpha 0.5: input channels evened out.",
             options={"scheme": {"equalize": 0.5}},
             trainable=True,
         ),
         "qat-smooth-lsq": Method(
             title="SmoothQuant and learned steps and offsets, as calibrated: a start for recipes",
             kind="qat",
-            reference="Xiao et al. 2023 (arXiv 2211.10438), then Bhalgat et al. 2020 (arXiv 2004.09576).",
+            reference=f"{_SMOOTH}, then Bhalgat et al. 2020 (arXiv 2004.09576).",
             options={"scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus"}},
+            trainable=True,
+        ),
+        "smooth-gptq": Method(
+            title="SmoothQuant, then rounding with compensation",
+            kind="reconstruction",
+            reference=f"{_SMOOTH}, then {_GPTQ}, from inputs as quantized.",
+            options={"scheme": {"equalize": 0.5}, "then": "compensate"},
+            trainable=True,
+        ),
+        "qat-smooth-gptq": Method(
+            title="SmoothQuant, rounding with compensation, learned steps and offsets: a start for recipes",
+            kind="qat",
+            reference=f"{_SMOOTH}, {_GPTQ}, then Bhalgat et al. 2020 (arXiv 2004.09576).",
+            options={
+                "scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus"},
+                "then": "compensate",
+            },
             trainable=True,
         ),
         "mixed-75": Method(
@@ -190,17 +209,24 @@ class Ganq(Adapter):
 
         from ganqbench.adapters.ganq.adaround import adaround
         from ganqbench.adapters.ganq.build import Scheme, insert_quantizers
+        from ganqbench.adapters.ganq.compensate import compensate
         from ganqbench.adapters.ganq.distill import distill
+        from ganqbench.adapters.ganq.equalize import equalize
         from ganqbench.adapters.ganq.mixed import narrow
         from ganqbench.adapters.ganq.reconstruct import Plan, reconstruct
 
         options = self.methods[cell.method].options
+        scheme = Scheme(**options.get("scheme", {}))
         model = generator.eval().requires_grad_(True)
+        if scheme.equalize is not None:
+            equalize(model, calibration, scheme.equalize)
         exact = copy.deepcopy(model)
-        insert_quantizers(model, calibration, cell.bits, Scheme(**options.get("scheme", {})))
+        insert_quantizers(model, calibration, cell.bits, scheme)
         match options.get("then"):
             case "adaround":
                 adaround(model, exact, calibration, cell.seed)
+            case "compensate":
+                compensate(model, exact, calibration, cell.seed)
             case "reconstruct":
                 reconstruct(model, exact, calibration, cell.seed, Plan(**options.get("plan", {})))
             case "mixed":

@@ -15,17 +15,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ganqbench.adapters.ganq.capture import capture
+from ganqbench.adapters.ganq.capture import capture, enough
 from ganqbench.adapters.ganq.grids import Grid
-from ganqbench.adapters.ganq.matrices import sample_columns, weight_rows
+from ganqbench.adapters.ganq.matrices import POSITIONS, sample_columns, weight_rows
 from ganqbench.adapters.ganq.products import Weighted, operands, weight_chain, weighted
 from ganqbench.adapters.ganq.quantizers import Static
 from ganqbench.adapters.ganq.soft_rounding import Annealing, SoftRounding
 from ganqbench.adapters.ganq.units import layers_in_order
 from ganqbench.zoo.generator import Inputs
 
-POSITIONS = 8192
-"""Output positions that stand for a layer's outputs."""
 ITERATIONS = 200
 _RATE = 0.1
 
@@ -87,7 +85,7 @@ def adaround(model: nn.Module, exact: nn.Module, calibration: Iterable[Inputs], 
         layer, chain = layers[name], weight_chain(layers[name])
         quantizer = chain[0]
         assert isinstance(quantizer, Static)
-        samples = _enough(exact, name, batches)
+        samples = enough(exact, name, batches)
         wanted = capture(exact, name, batches, samples).arguments[0]
         given = operands(layer)[0](capture(model, name, batches, samples).arguments[0])
         columns, exact_columns = sample_columns(layer, (given, wanted), POSITIONS, seed)
@@ -97,10 +95,3 @@ def adaround(model: nn.Module, exact: nn.Module, calibration: Iterable[Inputs], 
             rounded = learn_rounding(layer, weight, quantizer.grid, error)
         # On the grid already, so the quantizer leaves it as it is.
         chain.original.data.copy_(rounded)
-
-
-def _enough(exact: nn.Module, name: str, batches: list[Inputs]) -> int:
-    """How many inputs have four times the positions to sample from, but at least 16."""
-    value: Tensor = capture(exact, name, batches, 1).arguments[0]
-    positions = value[0].numel() // value.shape[-1 if value.ndim < 4 else 1]
-    return max(16, -(-4 * POSITIONS // positions))

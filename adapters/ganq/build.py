@@ -9,7 +9,6 @@ from typing import Literal
 from torch import nn
 
 from ganqbench.adapters.ganq.calibrate import observe
-from ganqbench.adapters.ganq.equalize import equalize
 from ganqbench.adapters.ganq.products import (
     output_dim,
     products,
@@ -36,7 +35,7 @@ class Scheme:
     activation_range: Criterion = "mse"
     per_channel: bool = True
     equalize: float | None = None
-    """SmoothQuant's alpha: how much of the activations' range goes into the weights first; None: nothing."""
+    """SmoothQuant's alpha: how much of the activations' range goes into the weights before; None: nothing."""
 
 
 def insert_quantizers(model: nn.Module, calibration: Iterable[Inputs], bits: Bits, scheme: Scheme) -> None:
@@ -44,8 +43,6 @@ def insert_quantizers(model: nn.Module, calibration: Iterable[Inputs], bits: Bit
 
     Raises ValueError when a product never ran, since nothing is known of its inputs.
     """
-    if scheme.equalize is not None:
-        equalize(model, calibration, scheme.equalize)
     seen = observe(model, calibration, with_counts=scheme.activation_range != "minmax")
     for name, product in products(model).items():
         histograms = [found for (owner, _), found in seen.items() if owner == name]

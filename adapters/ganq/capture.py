@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganqbench.adapters.ganq.matrices import POSITIONS
 from ganqbench.zoo.generator import Inputs
 
 
@@ -66,6 +67,13 @@ def capture(model: nn.Module, name: str, calibration: Iterable[Inputs], samples:
         arguments=tuple(map(_join, zip(*taken_in, strict=True))),
         outputs=tuple(map(torch.cat, zip(*given_out, strict=True))),
     )
+
+
+def enough(exact: nn.Module, name: str, batches: list[Inputs]) -> int:
+    """How many inputs have four times the positions to sample from, but at least 16."""
+    value: Tensor = capture(exact, name, batches, 1).arguments[0]
+    positions = value[0].numel() // value.shape[-1 if value.ndim < 4 else 1]
+    return max(16, -(-4 * POSITIONS // positions))
 
 
 def tensors_of(output: Any) -> tuple[Tensor, ...]:

@@ -60,8 +60,14 @@ def _convolutions(model: nn.Module) -> dict[str, Weighted]:
     return {name: layer for name, layer in weighted(model).items() if not isinstance(layer, nn.Linear)}
 
 
+def as_read(layer: nn.Module, value: Tensor) -> Tensor:
+    """What the layer's product reads of its input: divided where the layer divides."""
+    divide = getattr(layer, "equalizer", None)
+    return value if divide is None else cast("Tensor", divide(value))
+
+
 def _divide(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(cast("Any", layer).equalizer(value) for value in inputs)
+    return tuple(as_read(layer, value) for value in inputs)
 
 
 def _factors(activation: Tensor, weight: Tensor, alpha: float) -> Tensor:

@@ -8,6 +8,9 @@ from torch.nn import functional as F
 
 from ganqbench.adapters.ganq.products import Weighted
 
+POSITIONS = 8192
+"""Output positions that stand for a layer's outputs."""
+
 
 def weight_rows(layer: Weighted, weight: Tensor) -> Tensor:
     """The weight as [groups, outputs per group, values per output]."""
@@ -19,6 +22,15 @@ def weight_rows(layer: Weighted, weight: Tensor) -> Tensor:
         split = weight.reshape(layer.groups, inputs // layer.groups, outputs, *kernel)
         weight = split.transpose(1, 2).flip([-2, -1])
     return weight.reshape(layer.groups, layer.out_channels // layer.groups, -1)
+
+
+def weight_of_rows(layer: Weighted, rows: Tensor, shape: torch.Size) -> Tensor:
+    """The weight of that shape whose `weight_rows` are these."""
+    if not isinstance(layer, nn.ConvTranspose2d):
+        return rows.reshape(shape)
+    inputs, outputs, *kernel = shape
+    split = rows.reshape(layer.groups, outputs, inputs // layer.groups, *kernel)
+    return split.flip([-2, -1]).transpose(1, 2).reshape(shape)
 
 
 def sample_columns(layer: Weighted, inputs: tuple[Tensor, ...], count: int, seed: int) -> tuple[Tensor, ...]:

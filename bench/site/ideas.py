@@ -139,6 +139,8 @@ IDEAS: Mapping[str, tuple[str, ...]] = {
     "smoothquant-mse": (_SMOOTH, _MSE),
     "smooth": (_SMOOTH, _MSE),
     "qat-smooth-lsq": (_SMOOTH, _STRAIGHT, _LSQ_PLUS),
+    "smooth-gptq": (_SMOOTH, _GPTQ),
+    "qat-smooth-gptq": (_SMOOTH, _GPTQ, _STRAIGHT, _LSQ_PLUS),
     "gptq": (_GPTQ,),
     "gpfq": (_GPFQ,),
     "qronos": (_QRONOS,),

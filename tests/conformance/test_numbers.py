@@ -14,7 +14,15 @@ from ganqbench.deploy.session import IntegerSession
 # Decibels of W8A8. Entropy clips half of the range of StyleGAN2's long-tailed inputs, as it is meant to;
 # the others fit rounding to twelve items, fewer than a layer here has inputs.
 # Averaged extremes clip what single batches hold: ptq-minmax-bias of openvino.
-LEAST = {"ptq-entropy": 10, "gpfq": 12, "qronos": 8, "ptq-minmax-bias": 18}
+# Mixed precision has layers of four bits, rounded to the nearest.
+LEAST = {
+    "ptq-entropy": 10,
+    "gpfq": 12,
+    "qronos": 8,
+    "ptq-minmax-bias": 18,
+    "mixed-75": 14,
+    "mixed-60": 9,
+}
 
 # Decibels that four bits of weights cost at least. What entropy clips is most of its error at both widths.
 STEP = {"ptq-entropy": 1}

@@ -7,30 +7,14 @@ import warnings
 
 import pytest
 import torch
+from layers_of_every_kind import LAYERS, normal
 from torch import Tensor, nn
 
 from ganqbench.adapters.ganq.adaround import OutputError, learn_rounding
 from ganqbench.adapters.ganq.grids import Grid, symmetric
 from ganqbench.adapters.ganq.matrices import sample_columns, weight_rows
-from ganqbench.adapters.ganq.products import Weighted
 from ganqbench.adapters.ganq.ranges import weight_grid
 from ganqbench.adapters.ganq.soft_rounding import Annealing, SoftRounding, rectified_sigmoid, undecided
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-LAYERS: dict[str, Weighted] = {
-    "conv": nn.Conv2d(4, 6, 3, stride=2, padding=1),
-    "conv, uneven": nn.Conv2d(4, 6, (3, 5), padding=(1, 2), dilation=(2, 1)),
-    "conv, reflected": nn.Conv2d(4, 6, 3, padding=1, padding_mode="reflect"),
-    "conv, grouped": nn.Conv2d(4, 6, 3, groups=2),
-    "transposed": nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1),
-    "transposed, whole": nn.ConvTranspose2d(4, 6, 3, stride=2),
-    "transposed, grouped": nn.ConvTranspose2d(4, 6, 4, stride=2, padding=1, groups=2),
-    "linear": nn.Linear(4, 6),
-}
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -25,6 +25,7 @@ EXPECTED_PARAMETERS = {
     "lsq-plus": {"step", "offset"},
     "qat-lsq": {"step", "offset"},
     "qat-smooth-lsq": {"step", "offset"},
+    "qat-smooth-gptq": {"step", "offset"},
     "pact": {"upper", "lower"},
     "dorefa": set(),
     "ewgs": {"upper", "lower"},
@@ -37,7 +38,9 @@ def generator() -> Generator:
         return StyleGAN2((8, 8), z_dim=8, w_dim=8, mapping_layers=2).eval()
 
 
-def quantize(method: str, bits: str = "W4A8", seed: int = 0) -> tuple[nn.Module, Generator, Inputs]:
+def quantize(method: str, bits: str = "", seed: int = 0) -> tuple[nn.Module, Generator, Inputs]:
+    """A quantized generator, itself, and inputs; of W4A8, or what the method is for."""
+    bits = bits or ("W8A8" if method.startswith("mixed") else "W4A8")
     exact = generator()
     inputs = exact.sample_inputs(12, 0)
     cell = Cell(
