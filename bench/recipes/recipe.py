@@ -25,7 +25,7 @@ class Recipe:
     losses: Mapping[Loss, float]
     """Terms and their weights; each term is relative to the variance of what it compares."""
     batch: int = 32
-    weight_rate: float = 0.02
+    weight_rate: float = 0.008
     quantizer_rate: float = 1e-3
     other_rate: float = 1e-3
     warm_up: int = 20

@@ -35,7 +35,7 @@ EDGES2EMOJI = CycleGANEmoji(
     "cyclegan-edges2emoji",
     "CycleGAN, edge drawings to emoji at 64 px",
     "emoji",
-    "6abbde9ae696dbc617f96fe5948b07afe95772f9bfd49a3b9254057ddeed633f",
+    "99b689f8246e9a72a82e5dceee2ee99181b705b8b61a2a59bec87da56c20d3c8",
     "drawing",
     ranked=True,
 )
@@ -43,7 +43,7 @@ EMOJI2EDGES = CycleGANEmoji(
     "cyclegan-emoji2edges",
     "CycleGAN, emoji to edge drawings at 64 px",
     None,
-    "2dfd011487625e51b392cc7422b65646c027276fab98e475cc514499ba762c6f",
+    "27df1512f28f88465387816c786d6eaee21de558d8bec33db9d2a1b5c6135390",
     "picture",
     ranked=False,
 )
