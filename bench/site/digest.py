@@ -1,0 +1,92 @@
+"""The boards' findings as a page of Markdown: python -m ganqbench.site.digest RESULTS PAGE."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ganqbench.site import format as fmt
+from ganqbench.site.assemble import boards
+from ganqbench.site.board import Board
+from ganqbench.site.columns import BY_KEY, Column
+from ganqbench.site.findings import findings
+from ganqbench.site.load import load
+from ganqbench.site.row import Row
+
+OWN = "ganq"
+"""The adapter whose rows stand beside the best of all others."""
+_COLUMNS = ("fid_delta", "psnr", "calibration_s")
+
+_INTRODUCTION = """# Findings
+
+Made of the committed records by `python -m ganqbench.site.digest results docs/findings.md`; a test
+compares. A difference to FP32 is paired (the same inputs), with its 95 % interval in brackets, in the
+network that judges the board.
+
+In the order of what they cost, the recipes are:
+
+1. **Range setting.** At W8A8: ranges of least squared error per output channel, after SmoothQuant has
+   evened out the input channels (`ganq.smooth`). StyleGAN2 needs its style brought to a largest value
+   of 1 around each convolution, or single latents stretch every range.
+2. **Rounding with compensation.** At W4A8 rounding decides: GPTQ's order and compensation after
+   SmoothQuant, with the full-precision layer on its own inputs as the target, in seconds and without a
+   gradient (`ganq.smooth-gptq`).
+3. **Fine-tuning towards itself.** A hundred to four hundred steps of distillation with learned steps,
+   from there (`ganq.qat-smooth-gptq+distill-short`, `+distill`).
+"""
+
+
+def digest(shown: Iterable[Board]) -> str:
+    """The page: what the boards of each suite's newest version say, our methods beside the best other."""
+    every = list(shown)
+    newest = {(board.suite, board.gan): board.version for board in sorted(every, key=lambda b: b.version)}
+    kept = [board for board in every if board.results and newest[board.suite, board.gan] == board.version]
+    return "\n".join([_INTRODUCTION, *("\n".join(_section(board)) for board in kept)])
+
+
+def _section(board: Board) -> Iterator[str]:
+    yield f"## {board.names.title} in suite {board.suite_name}\n"
+    for sentence in findings(board):
+        yield "- " + "".join(f"**{p.text}**" if p.strong else p.text for p in sentence).replace(
+            fmt.SPACE, " "
+        )
+    yield ""
+    columns = [BY_KEY[key] for key in _COLUMNS if any(row.get(key) is not None for row in board.results)]
+    yield "| bits | method | " + " | ".join(_heading(column) for column in columns) + " |"
+    yield "|---" * (2 + len(columns)) + "|"
+    for row in _contest(board):
+        values = (_cell(row, column.key) for column in columns)
+        yield f"| {row.bits} | {row.name} | " + " | ".join(values) + " |"
+    yield ""
+
+
+def _contest(board: Board) -> Iterator[Row]:
+    """At each bit-width all of our rows, best first, and the best that is another's."""
+    for bits in board.best():
+        rows = [row for row in board.results if row.bits == bits]
+        other = next((row for row in rows if row.adapter != OWN), None)
+        yield from (row for row in rows if row.adapter == OWN or row is other)
+
+
+def _heading(column: Column) -> str:
+    return f"{column.title}, {column.unit}" if column.unit else column.title
+
+
+def _cell(row: Row, key: str) -> str:
+    column, value, span = BY_KEY[key], row.get(key), row.span(key)
+    if value is None:
+        return ""
+    text = column.text(value)
+    if span is not None and key == "fid_delta":
+        text += f" ({column.text(span[0])} to {column.text(span[1])})"
+    return text.replace(fmt.SPACE, " ")
+
+
+def main(results: str, page: str) -> None:
+    """Write the page."""
+    Path(page).write_text(digest(boards(load(Path(results)).runs)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
