@@ -111,6 +111,14 @@ _OUTPUTS = (
     "The result of each product is rounded as well as its operands, as integer kernels of convolutions want "
     "it: they take integers and hand integers on."
 )
+_PRODUCTS = (
+    "Only what products multiply is rounded. Sums on residual paths stay in floating point, where a second "
+    "rounding would cost more than it saves."
+)
+_MIXED = (
+    "Each layer alone is narrowed to four bits first, and the error of the images noted. Then layers are "
+    "narrowed in the order of error per bit operation saved, until the budget in the method's name is met."
+)
 _FULL = "Nothing is quantized. Every other row is compared with its images, item by item."
 
 IDEAS: Mapping[str, tuple[str, ...]] = {
@@ -121,6 +129,9 @@ IDEAS: Mapping[str, tuple[str, ...]] = {
     "ptq-minmax-per-tensor": (_MINMAX, _TENSOR),
     "ptq-minmax-7bit": (_MINMAX, _SEVEN),
     "ptq-minmax-outputs": (_MINMAX, _OUTPUTS),
+    "ptq-minmax-products": (_MINMAX, _PRODUCTS),
+    "mixed-75": (_MSE, _MIXED),
+    "mixed-60": (_MSE, _MIXED),
     "pt2e-minmax": (_MINMAX,),
     "ptq-max": (_LARGEST,),
     "ptq-max-tensor": (_LARGEST, _TENSOR),
