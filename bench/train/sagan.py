@@ -26,11 +26,10 @@ CONFIG = GanConfig(
 
 REFINEMENT = replace(
     CONFIG,
-    images=160_000,
+    images=140_000,
     learning_rate_g=4e-5,
-    learning_rate_d=6e-4,
-    pixel_widths=(32, 64, 128, 128),
-    head_start=600,
+    learning_rate_d=1e-3,
+    head_start=300,
     decay_from=0.5,
     ema_late=0.9995,
     evaluate_every=8_000,
