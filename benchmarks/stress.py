@@ -87,10 +87,12 @@ def ganqbench(folder: Path, *arguments: str) -> float:
 
 def watched(folder: Path, *arguments: str) -> tuple[float, float]:
     """Wall-clock seconds of a command and its largest resident memory in 1e9 bytes."""
-    # Of this process alone: what `resource` says of children is the largest of all there ever were.
+    # Of this program alone: what `resource` says also holds the process that started it, from before its exec.
     code = (
-        "import resource, sys; from ganqbench.cli.main import cli; cli(sys.argv[1:], standalone_mode=False); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)"
+        "import re, sys; from pathlib import Path; from ganqbench.cli.main import cli; "
+        "cli(sys.argv[1:], standalone_mode=False); "
+        r"peak = re.search(r'VmHWM:\s+(\d+) kB', Path('/proc/self/status').read_text()); "
+        "print(int(peak[1]) * 1024 / 1e9)"
     )
     started = time.perf_counter()
     printed = python(folder, "-c", code, *arguments)
