@@ -87,7 +87,7 @@ def ganqbench(folder: Path, *arguments: str) -> float:
 
 def watched(folder: Path, *arguments: str) -> tuple[float, float]:
     """Wall-clock seconds of a command and its largest resident memory in 1e9 bytes."""
-    # Of this program alone: what `resource` says also holds the process that started it, from before its exec.
+    # Of this program alone: what `resource` says also holds the process it was started from.
     code = (
         "import re, sys; from pathlib import Path; from ganqbench.cli.main import cli; "
         "cli(sys.argv[1:], standalone_mode=False); "
