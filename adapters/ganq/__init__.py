@@ -23,6 +23,13 @@ _MIXED = (
     "After HAWQ-V3, Yao et al. 2021 (arXiv 2011.10680): layers that change the images least for the BOPs "
     "they save have 4-bit weights, the others 8 bits."
 )
+ENDS = (
+    *("mapping.embed", "mapping.layers.0"),  # StyleGAN2: what reads class and latent, and the last torgb
+    *(f"synthesis.b{size}.torgb" for size in (32, 256, 1024)),
+    *("linear0", "conv2d5"),  # SAGAN
+    *("model.1", "model.23", "model.26"),  # CycleGAN of 6 and of 9 blocks
+)
+"""First and last layers of the three architectures, by their names in the zoo."""
 _TUNED = "Then 60 steps of self-distillation on the calibration inputs."
 
 
@@ -140,6 +147,17 @@ class Ganq(Adapter):
             options={"scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus"}},
             trainable=True,
         ),
+        "qat-smooth-lsq-ends8": Method(
+            title="SmoothQuant, learned steps and offsets, 8-bit ends, as calibrated: a start for recipes",
+            kind="qat",
+            reference=f"{_SMOOTH}, then Bhalgat et al. 2020 (arXiv 2004.09576); wider first and last layers as "
+            "in Zhou et al. 2016 (arXiv 1606.06160).",
+            options={
+                "scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus", "ends": 8},
+            },
+            trainable=True,
+            exempt=ENDS,
+        ),
         "smooth-gptq": Method(
             title="SmoothQuant, then rounding with compensation",
             kind="reconstruction",
@@ -221,7 +239,7 @@ class Ganq(Adapter):
         if scheme.equalize is not None:
             equalize(model, calibration, scheme.equalize)
         exact = copy.deepcopy(model)
-        insert_quantizers(model, calibration, cell.bits, scheme)
+        insert_quantizers(model, calibration, cell.bits, scheme, self.methods[cell.method].exempt)
         match options.get("then"):
             case "adaround":
                 adaround(model, exact, calibration, cell.seed)

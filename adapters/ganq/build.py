@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,12 +36,17 @@ class Scheme:
     per_channel: bool = True
     equalize: float | None = None
     """SmoothQuant's alpha: how much of the activations' range goes into the weights before; None: nothing."""
+    ends: int | None = None
+    """Bits at least of the weights of the first and last layers; None: those of all."""
 
 
-def insert_quantizers(model: nn.Module, calibration: Iterable[Inputs], bits: Bits, scheme: Scheme) -> None:
+def insert_quantizers(
+    model: nn.Module, calibration: Iterable[Inputs], bits: Bits, scheme: Scheme, ends: Sequence[str] = ()
+) -> None:
     """Calibrate on the full-precision model, then put a quantizer on every operand of its products.
 
-    Raises ValueError when a product never ran, since nothing is known of its inputs.
+    `ends` names the modules whose layers are the first and last ones. Raises ValueError when a product
+    never ran, since nothing is known of its inputs.
     """
     seen = observe(model, calibration, with_counts=scheme.activation_range != "minmax")
     for name, product in products(model).items():
@@ -49,8 +54,10 @@ def insert_quantizers(model: nn.Module, calibration: Iterable[Inputs], bits: Bit
         if not histograms:
             raise ValueError(f"{name} did not run during calibration")
         quantize_operands(product, [_activation(found, bits.activations, scheme) for found in histograms])
-    for layer in weighted(model).values():
-        quantize_weight(layer, _weight(layer, bits.weights, scheme))
+    for name, layer in weighted(model).items():
+        is_end = scheme.ends is not None and f"{name}.".startswith(tuple(f"{end}." for end in ends))
+        width = max(bits.weights, scheme.ends or 0) if is_end else bits.weights
+        quantize_weight(layer, _weight(layer, width, scheme))
 
 
 def _activation(seen: Histogram, bits: int, scheme: Scheme) -> nn.Module:

@@ -27,6 +27,7 @@ from ganqbench.harness.judge import Judge
 from ganqbench.harness.parts import MeasuredPart, Part, batch_hashes
 from ganqbench.harness.phases import Phases
 from ganqbench.protocol import Protocol
+from ganqbench.recipes.dampening import NoLatentWeights
 from ganqbench.recipes.fine_tune import Diverged, fine_tune
 from ganqbench.recipes.recipe import RECIPES
 from ganqbench.zoo.generator import Batches, ZooEntry, to_uint8
@@ -104,7 +105,8 @@ def measure(
         module = own_session(module.eval())
     if cell.recipe is not None:
         with phases("fine-tune"):
-            _fine_tune(module, reference, entry, protocol, cell)
+            unfinished = baselines.unfinished(f"fine-tuning {cell}")
+            _fine_tune(module, reference, entry, protocol, cell, unfinished)
     with phases("audit"):
         first, second, *_ = items.indices()
         report = audit_model(
@@ -128,7 +130,12 @@ def measure(
 
 
 def _fine_tune(
-    module: torch.nn.Module, reference: torch.nn.Module, entry: ZooEntry, protocol: Protocol, cell: Cell
+    module: torch.nn.Module,
+    reference: torch.nn.Module,
+    entry: ZooEntry,
+    protocol: Protocol,
+    cell: Cell,
+    checkpoint: Path,
 ) -> None:
     """Apply the cell's recipe to the module in place, with the full-precision generator as teacher."""
     assert cell.recipe is not None
@@ -141,8 +148,9 @@ def _fine_tune(
             resolution=protocol.resolution,
             weight_bits=cell.bits.weights,
             seed=cell.seed,
+            checkpoint=checkpoint,
         )
-    except Diverged as error:
+    except (Diverged, NoLatentWeights) as error:
         raise CellFailed(str(error)) from error
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,3 +42,11 @@ class Average:
             yield
         finally:
             self.load(before)
+
+    def state_dict(self) -> dict[str, object]:
+        """Everything :meth:`load_state_dict` needs."""
+        return {"values": self.values, "updates": self._updates}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        self.values, self._updates = list(state["values"]), state["updates"]

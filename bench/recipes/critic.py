@@ -6,6 +6,9 @@ network (Sauer et al. 2021), without classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -65,6 +68,15 @@ class Critic:
     def loss(self, quantized: Tensor) -> Tensor:
         """What the generator descends to be taken for full precision, a scalar."""
         return -torch.stack([score.mean() for score in self._scores(quantized)]).mean()
+
+    def state_dict(self) -> dict[str, object]:
+        """Everything :meth:`load_state_dict` needs."""
+        return {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
 
     def _scores(self, images: Tensor) -> list[Tensor]:
         labels = torch.zeros(len(images), dtype=torch.long)

@@ -34,6 +34,10 @@ class Recipe:
     check_every: int = 50
     choose: int = 256
     """Items of split `choose` that decide which state is returned."""
+    restate: int = 0
+    """Items of split `train` on which norm statistics are moved before training; 0 leaves them."""
+    dampening: float = 0.0
+    """Pull of weights towards their rounded values at the end of training, which it grows to."""
     quantize_critic: bool = False
     """Whether the discriminator of the adversarial term has weights of the claimed width too."""
 
@@ -64,6 +68,16 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "distill-no-average": replace(
             _DISTILL, title="Self-distillation without the average of weights", average=0.0
         ),
+        "distill-restated": replace(
+            _DISTILL, title="Self-distillation after norm statistics were moved", restate=1024
+        ),
+        "distill-dampened": replace(
+            _DISTILL,
+            title="Self-distillation with oscillation dampening",
+            reference="This project, with the dampening of Nagel et al. 2022 (arXiv 2203.11086).",
+            dampening=0.1,
+        ),
+        "distill-long": replace(_DISTILL, title="Self-distillation, four times the steps", steps=1600),
         "distill-short": replace(_DISTILL, title="Self-distillation, a quarter of the steps", steps=100),
         "distill-adv": replace(
             _DISTILL,

@@ -119,6 +119,10 @@ _MIXED = (
     "Each layer alone is narrowed to four bits first, and the error of the images noted. Then layers are "
     "narrowed in the order of error per bit operation saved, until the budget in the method's name is met."
 )
+_ENDS = (
+    "The first and the last layers keep 8-bit weights: errors made there reach everything or are seen at "
+    "once, and these layers are small. They are shown as exempt."
+)
 _FULL = "Nothing is quantized. Every other row is compared with its images, item by item."
 
 IDEAS: Mapping[str, tuple[str, ...]] = {
@@ -150,6 +154,7 @@ IDEAS: Mapping[str, tuple[str, ...]] = {
     "smoothquant-mse": (_SMOOTH, _MSE),
     "smooth": (_SMOOTH, _MSE),
     "qat-smooth-lsq": (_SMOOTH, _STRAIGHT, _LSQ_PLUS),
+    "qat-smooth-lsq-ends8": (_SMOOTH, _STRAIGHT, _LSQ_PLUS, _ENDS),
     "smooth-gptq": (_SMOOTH, _GPTQ),
     "qat-smooth-gptq": (_SMOOTH, _GPTQ, _STRAIGHT, _LSQ_PLUS),
     "gptq": (_GPTQ,),

@@ -55,18 +55,23 @@ GANS: Mapping[str, Gan] = {
 # The more images a suite takes, the further in front its numbers stand.
 SUITE_ORDER = ("paper", "full", "standard", "mini")
 ARCHITECTURES: Mapping[str, str] = {"stylegan2": "StyleGAN2", "sagan": "SAGAN", "cyclegan": "CycleGAN"}
+STATES: Mapping[str, str] = {"failed": "\u2715 failed", "skipped": "\u2205 unsupported"}
+"""What stands in place of a number. A record says `skipped` where its backend declined the cell."""
 KINDS: Mapping[str, str] = {"baseline": "", "ptq": "PTQ", "reconstruction": "Reconstruction", "qat": "QAT"}
 RECIPES: Mapping[str, str] = {
     "distill": "distillation",
     "distill-pixel": "distillation, images alone",
     "distill-no-moment": "distillation without moments",
     "distill-no-average": "distillation without averaging",
+    "distill-restated": "distillation, norms restated",
+    "distill-dampened": "distillation with dampening",
+    "distill-long": "long distillation",
     "distill-short": "short distillation",
     "distill-adv": "distillation + adversarial",
     "adversarial": "adversarial",
     "joint": "distillation + quantized adversary",
 }
-_UNTRAINED = (", as calibrated", "; calibrated start")
+_UNTRAINED = (", as calibrated", "; calibrated start", ": a start for recipes")
 """How titles of methods end that wait for a recipe."""
 
 

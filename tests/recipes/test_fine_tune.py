@@ -4,6 +4,7 @@ import contextlib
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from torch import nn
 
 from ganqbench.adapters.ganq import Ganq
 from ganqbench.cell import Cell
-from ganqbench.recipes.fine_tune import Diverged, fine_tune
+from ganqbench.recipes.dampening import NoLatentWeights, distance_to_levels, rounded_weights
+from ganqbench.recipes.fine_tune import Diverged, _Training, fine_tune, fingerprint
 from ganqbench.recipes.recipe import RECIPES, Recipe
 from ganqbench.zoo.generator import Batches, Generator, InputSource, Split, ZooEntry
 from ganqbench.zoo.latents import Latents
@@ -58,8 +60,15 @@ def start(entry: ZooEntry, bits: str = "W3A8", method: str = "qat-lsq") -> tuple
     return Ganq().quantize(copy.deepcopy(generator), calibration, cell), generator
 
 
-def tune(student: nn.Module, teacher: nn.Module, entry: ZooEntry, recipe: Recipe, seed: int = 0) -> None:
-    fine_tune(student, teacher, entry, recipe, resolution=16, weight_bits=3, seed=seed)
+def tune(
+    student: nn.Module,
+    teacher: nn.Module,
+    entry: ZooEntry,
+    recipe: Recipe,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+) -> None:
+    fine_tune(student, teacher, entry, recipe, resolution=16, weight_bits=3, seed=seed, checkpoint=checkpoint)
 
 
 def error(student: nn.Module, teacher: nn.Module) -> float:
@@ -147,3 +156,77 @@ def test_what_decides_is_the_choose_split() -> None:
     with contextlib.suppress(Diverged):
         tune(student, teacher, entry, harmful)
     assert all(torch.equal(a, b) for a, b in zip(before, student.parameters(), strict=True))
+
+
+class CutOff(Exception):
+    """The process was told to end."""
+
+
+@pytest.mark.parametrize("name", ["distill", "distill-adv"])
+def test_a_training_that_was_cut_off_goes_on_to_the_same_bits(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Tiny()
+    whole, teacher = start(entry)
+    cut, again = copy.deepcopy(whole), copy.deepcopy(whole)
+    recipe = replace(SHORT, losses=RECIPES[name].losses, dampening=0.1)
+    tune(whole, teacher, entry, recipe)
+
+    checkpoint, honest = tmp_path / "under way.part", _Training.advance
+
+    def ends(training: _Training, inputs: tuple[torch.Tensor, ...]) -> None:
+        if training.step == 17:
+            raise CutOff
+        honest(training, inputs)
+
+    monkeypatch.setattr(_Training, "advance", ends)
+    with pytest.raises(CutOff):
+        tune(cut, teacher, entry, recipe, checkpoint=checkpoint)
+    monkeypatch.undo()
+    assert checkpoint.exists()
+    taken: list[int] = []
+    monkeypatch.setattr(
+        _Training, "advance", lambda training, inputs: (taken.append(training.step), honest(training, inputs))
+    )
+    tune(again, teacher, entry, recipe, checkpoint=checkpoint)
+    assert taken == list(range(10, 30))  # from the last check on
+    for mine, theirs in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("content", ["another start", "torn"])
+def test_a_checkpoint_of_something_else_is_not_used(content: str, tmp_path: Path) -> None:
+    entry = Tiny()
+    student, teacher = start(entry)
+    clean = copy.deepcopy(student)
+    checkpoint = tmp_path / "under way.part"
+    recipe = replace(SHORT, steps=10)
+    training = _Training(
+        copy.deepcopy(student), teacher, recipe, [Latents("choose", 8, 3).batch(range(8))], 3, 1
+    )
+    training.save(checkpoint, fingerprint(student, recipe, 3, seed=1))
+    if content == "torn":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    tune(student, teacher, entry, recipe, checkpoint=checkpoint)
+    tune(clean, teacher, entry, recipe)
+    for mine, theirs in zip(clean.parameters(), student.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_dampened_weights_end_nearer_to_their_levels() -> None:
+    entry = Tiny()
+    student, teacher = start(entry)
+    free, held = copy.deepcopy(student), copy.deepcopy(student)
+    quick = replace(SHORT, weight_rate=0.05, average=0.0)
+    tune(free, teacher, entry, quick)
+    tune(held, teacher, entry, replace(quick, dampening=10.0))
+    loose, firm = (float(distance_to_levels(rounded_weights(model), 3).detach()) for model in (free, held))
+    assert firm < 0.8 * loose
+
+
+def test_weights_that_cannot_be_seen_cannot_be_dampened() -> None:
+    entry = Tiny()
+    teacher = entry.load()
+    with pytest.raises(NoLatentWeights, match="choose a recipe without it"):
+        tune(copy.deepcopy(teacher), teacher, entry, replace(SHORT, dampening=0.1))
