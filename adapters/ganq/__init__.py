@@ -150,8 +150,8 @@ class Ganq(Adapter):
         "qat-smooth-lsq-ends8": Method(
             title="SmoothQuant, learned steps and offsets, 8-bit ends, as calibrated: a start for recipes",
             kind="qat",
-            reference=f"{_SMOOTH}, then Bhalgat et al. 2020 (arXiv 2004.09576); wider first and last layers as "
-            "in Zhou et al. 2016 (arXiv 1606.06160).",
+            reference=f"{_SMOOTH}, then Bhalgat et al. 2020 (arXiv 2004.09576); wider ends as in Zhou et al. "
+            "2016 (arXiv 1606.06160).",
             options={
                 "scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus", "ends": 8},
             },
