@@ -92,11 +92,14 @@ class PairedDelta:
         """The delta with its paired standard error and interval."""
         base, fit, value = self.fp32, self.quantized, self.value
         note = _note(fit, self.reference, clusters) or _note(base, self.reference, clusters)
-        spread = _spread(self.influence, clusters)
+        # What rows of one cluster have in common is far larger than a row's own weight.
+        independent = self.influence is not None and clusters is None
+        shares = fit.jackknife() - base.jackknife() if independent else self.influence
+        spread = _spread(shares, clusters)
         if spread is None:
             return Estimate(value, None, None, None, fit.n, note=note)
         se, factor = spread
-        if clusters is None:
+        if independent:
             se = once(se, second_order_variance(fit, base))
         # Identical features are no measurement with an error; anything else is rounded.
         identical = value == 0 and se == 0
@@ -108,8 +111,8 @@ def frechet_delta(real: Any, fp32: Any, quantized: Any, clusters: Clusters | Non
     """How much farther ``quantized`` is from ``real`` than ``fp32`` is, paired by row.
 
     Row i of ``fp32`` and ``quantized`` ``[N, d]`` must come from one input. What the two have in
-    common cancels: SE = std(q_quantized - q_fp32) / sqrt(N), corrected for its second order. Negative
-    means better than FP32.
+    common cancels: SE = std(q_quantized - q_fp32) / sqrt(N), corrected for its second order and for each
+    row's own weight in its sample. Negative means better than FP32.
     """
     return PairedDelta.of(real, fp32, quantized).estimate(clusters)
 

@@ -84,6 +84,19 @@ class Fit:
         """Number of rows."""
         return len(self.rows)
 
+    def jackknife(self) -> Float64:
+        """What each row adds to the distance, times N, seen from the sample without it, ``[N]``.
+
+        The influence at the sample itself holds the row's own weight in the sample: leaving row i out
+        changes the distance by q_i / N less half its own curvature k_ii / N^2 (Efron and Stein 1981).
+        """
+        assert self.influence is not None
+        result = np.empty(self.n)
+        for part in blocks(self.n):
+            items = np.arange(self.n)[part]
+            result[part] = self.influence[part] - self.curvature(items, items) / (2 * self.n)
+        return result
+
     def projected(self, part: slice | npt.NDArray[np.int64]) -> Float64:
         """Some centred rows in the eigenbasis, ``[len(part), r]``."""
         result: Float64 = (self.rows[part] - self.mean) @ self.basis

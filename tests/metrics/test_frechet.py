@@ -150,6 +150,19 @@ def test_influence_equals_the_jackknife() -> None:
         assert se == pytest.approx(jackknife, rel=0.03)
 
 
+def test_leaving_a_row_out_is_foreseen_with_its_own_weight() -> None:
+    n = 120
+    rng = np.random.default_rng(0)
+    reference = Reference.from_features(rng.standard_normal((500, 3)))
+    fake = 1.3 * rng.standard_normal((n, 3)) ** 3  # a few rows outweigh all others
+    fit = Fit.of("fake", fake, reference)
+    assert fit.influence is not None
+    without = [Fit.of("fake", np.delete(fake, i, axis=0), reference).value for i in range(n)]
+    lost = (n - 1) * (fit.value - np.array(without))
+    error, plain = (np.abs(lost - q - (lost - q).mean()).max() for q in (fit.jackknife(), fit.influence))
+    assert error < plain / 5
+
+
 def test_clusters_widen_the_interval() -> None:
     real, fake = sample(500, 4, 0), np.repeat(generated(100, 4, 1), 5, axis=0)
     fake += 1e-3 * np.random.default_rng(2).standard_normal(fake.shape)
