@@ -17,9 +17,13 @@ def reference() -> None:
 @click.option("--dataset", help="cifar10-jpeg, cifar10 (training images) or emoji (ships with the package).")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the data set is: folder or tar file.")
 @click.option(
-    "--extractor", default="embedded", show_default=True, help="Feature network: embedded or inception."
+    "--extractor",
+    default="embedded",
+    show_default=True,
+    help="Feature network: embedded, inception or dinov2 (needs timm).",
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="Folder of the network's weights' file.")
+@click.option("--download", is_flag=True, help="Get Inception's weights from their publisher, checked.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File; by default named after images and network."
 )
@@ -38,6 +42,7 @@ def build(
     data: Path | None,
     extractor: str,
     weights: Path | None,
+    download: bool,
     out: Path | None,
     rows: int,
     seed: int,
@@ -66,7 +71,7 @@ def build(
     if threads is not None:
         torch.set_num_threads(threads)
     try:
-        network = open_extractor(extractor, weights)
+        network = open_extractor(extractor, weights, download=download)
         pictures = (
             folder_pictures(images) if images else dataset_pictures(str(dataset), data, home() / "data")
         )

@@ -40,11 +40,13 @@ class Download:
     file: str
     url: str
     sha256: str | None = None
+    folder: str = "official"
+    """In the cache folder."""
 
     @property
     def path(self) -> Path:
         """Where the file lies once it is downloaded."""
-        return home() / "official" / self.file
+        return home() / self.folder / self.file
 
     @property
     def known_sha256(self) -> str | None:
