@@ -27,6 +27,7 @@ def plan(suite_name: str, workers: int | None, results: Path, as_json: bool) -> 
 
     The records of all suites in the results folder count, scaled by the work that each phase does.
     """
+    from ganqbench.harness.calibration_room import too_many_seeds
     from ganqbench.harness.cost import CostModel
     from ganqbench.harness.forecast import forecast, runs_somewhere
     from ganqbench.harness.plan import make_plan
@@ -37,8 +38,11 @@ def plan(suite_name: str, workers: int | None, results: Path, as_json: bool) -> 
     model = CostModel.of(results)
     left = forecast(made.todo, model, workers)
     whole = forecast(made.whole, model, workers, runs_somewhere)
+    short = list(too_many_seeds(made.whole))
     if as_json:
-        click.echo(json.dumps({"whole": whole.document(), "left": left.document()}, indent=2))
+        click.echo(
+            json.dumps({"whole": whole.document(), "left": left.document(), "warnings": short}, indent=2)
+        )
         return
     click.echo(f"{suite.name}-v{suite.version}: {whole.cells} cells, {len(made.done)} current.")
     click.echo(f"whole suite  {whole}")
@@ -49,5 +53,7 @@ def plan(suite_name: str, workers: int | None, results: Path, as_json: bool) -> 
     if whole.skipped:
         click.echo(f"  {whole.skipped:>5} cells that their backend declines")
     absent = left.skipped - whole.skipped
+    for sentence in short:
+        click.echo(f"Warning: {sentence}", err=True)
     if absent > 0:
         click.echo(f"  {absent:>5} cells that lack a file or toolkit here; `ganqbench doctor` says which")

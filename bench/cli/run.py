@@ -99,6 +99,7 @@ def run(
     """
     from ganqbench.errors import UserError
     from ganqbench.harness.gans import Gans
+    from ganqbench.harness.calibration_room import too_many_seeds
     from ganqbench.harness.home import home
     from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.plan import Filters, make_plan, unjudged
@@ -129,6 +130,8 @@ def run(
         from ganqbench.harness.forecast import forecast
 
         click.echo(f"Estimate: {forecast(plan.todo, CostModel.of(results), jobs)}.")
+    for sentence in too_many_seeds(plan.todo, zoo):
+        click.echo(f"Warning: {sentence}", err=True)
         for item in plan.todo:
             click.echo(f"  {item.cell}" + (f"  skip: {item.skip.reason}" if item.skip else ""))
         return

@@ -46,10 +46,17 @@ import click
 )
 def site(results: Path, out: Path, matrix: Path, sensitivity: Path, serve: bool, port: int) -> None:
     """Build the leaderboard site from the records; it works from disk, without a server."""
+    from ganqbench.errors import UserError
     from ganqbench.site import build
 
+    if not results.is_dir():
+        raise UserError(
+            f"There is no folder {results}.",
+            "Measure something first, as with `ganqbench run --suite mini`, or name another with --results.",
+        )
     report = build(results, out, matrix, sensitivity)
-    click.echo(f"{report.records} records. Open {(out / 'index.html').resolve().as_uri()}")
+    kept = f", {len(report.kept)} pages and tables as they were" if report.kept else ""
+    click.echo(f"{report.records} records{kept}. Open {(out / 'index.html').resolve().as_uri()}")
     for fault in report.faults:
         click.echo(f"left out: {fault}", err=True)
     if serve:

@@ -27,6 +27,6 @@ def validate(ctx: click.Context, paths: tuple[Path, ...]) -> None:
         for fault in report.faults:
             click.echo(str(fault), err=True)
         faults += len(report.faults)
-    click.echo(f"{records} valid records, {faults} faults.")
+    click.echo(f"{records} valid records, {faults} {'fault' if faults == 1 else 'faults'}.")
     if faults:
         ctx.exit(1)

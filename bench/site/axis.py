@@ -10,6 +10,8 @@ _ROOM = 0.06
 """Share of an axis that stays free at each end."""
 _APART = 0.11
 """Share of an axis that the text of a tick takes."""
+_LINE = 0.08
+"""Share of an upright axis that a line of text takes."""
 _MOST_TICKS = 7
 _STEPS = (
     (1,),
@@ -64,11 +66,14 @@ def symmetric(values: Iterable[float], linear: float) -> Axis:
     reach = max(abs(low), abs(high), linear)
     powers = range(round(math.log10(linear)), math.ceil(math.log10(reach)) + 1)
     sizes = [10.0**power for power in powers]
-    ticks = [tick for tick in (*(-size for size in reversed(sizes)), 0.0, *sizes) if low <= tick <= high]
-    if len(ticks) < 4:
-        sizes = sorted([*sizes, *(3 * size for size in sizes)])
-        ticks = [tick for tick in (*(-size for size in reversed(sizes)), 0.0, *sizes) if low <= tick <= high]
-    return Axis(bend, bend(low), bend(high), tuple(ticks))
+    axis = Axis(bend, bend(low), bend(high), ())
+    ticks = [0.0]
+    # Powers of ten first; 3 of each where they leave room.
+    for size in (*sizes, *(3 * size for size in sizes)):
+        for tick in (size, -size):
+            if low <= tick <= high and _clear(axis, tick, ticks):
+                ticks.append(tick)
+    return replace(axis, ticks=tuple(sorted(ticks)))
 
 
 def straight(values: Iterable[float]) -> Axis:
@@ -81,6 +86,11 @@ def straight(values: Iterable[float]) -> Axis:
     first = math.ceil(low / step)
     ticks = [round(step * place, 12) for place in range(first, first + _MOST_TICKS) if step * place <= high]
     return Axis(lambda value: value, low, high, tuple(ticks or [low]))
+
+
+def _clear(axis: Axis, tick: float, ticks: list[float]) -> bool:
+    """Whether a tick has room beside those that are there."""
+    return all(abs(axis.place(tick) - axis.place(other)) >= _LINE for other in ticks)
 
 
 def _apart(axis: Axis, ticks: list[float]) -> list[float]:

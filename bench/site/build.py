@@ -1,35 +1,55 @@
-"""Building the site: everything is written beside the old one, which gives way at the very end."""
+"""Building the site: everything is written beside the old one, which gives way at the very end.
+
+Pages and tables that are made of the same as in the old site are taken from there.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
+import pandas as pd
+from jinja2 import Environment
+
 from ganqbench.errors import UserError
+from ganqbench.records.canonical import sha256
 from ganqbench.site import export, tables
 from ganqbench.site.assemble import boards
 from ganqbench.site.board import Board
-from ganqbench.site.load import Fault, Loaded, load
-from ganqbench.site.pages import image_path, json_path, pages
+from ganqbench.site.earlier import MARKER, Earlier, Made, marker
+from ganqbench.site.load import Fault, Loaded, Run, load
+from ganqbench.site.pages import Page, image_path, json_path, pages
 from ganqbench.site.render import assets, environment, render
 from ganqbench.site.sensitivity import Measured, read_sensitivity
+from ganqbench.site.stamps import Stamps, base
 from ganqbench.site.support import Support, read_support
-
-MARKER = ".ganqbench-site"
-"""A file that says a folder was made here, so that it may be replaced."""
 
 
 @dataclass(frozen=True)
 class SiteReport:
-    """What a build did: files written (paths below `out`), records shown, files left out and why."""
+    """What a build did: files written (paths below `out`), records shown, files left out and why.
+
+    `kept` are the pages and tables that were taken from the site that was there before.
+    """
 
     files: tuple[str, ...]
     records: int
     faults: tuple[Fault, ...]
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of the site. `stamp` says what it is made of; None for one that is copied, not made."""
+
+    path: str
+    make: Callable[[], bytes]
+    stamp: str | None = None
 
 
 def build(results: Path, out: Path, matrix: Path | None = None, layers: Path | None = None) -> SiteReport:
@@ -37,29 +57,33 @@ def build(results: Path, out: Path, matrix: Path | None = None, layers: Path | N
 
     `matrix` is the file of the conformance tests that says which method holds where, `layers` the one
     of the sensitivities of layers; without them the pages don't speak of these. The same input gives
-    the same bytes. Raises UserError if `out` holds something else than an earlier site, which would be
-    lost.
+    the same bytes, whether or not an earlier site is there to take pages from. Raises UserError if
+    `out` holds something else than an earlier site, which would be lost.
     """
     results, out = results.resolve(), out.resolve()
     _check(results, out)
     support = read_support(matrix) if matrix else {}
     measured = read_sensitivity(layers) if layers else ()
-    loaded = load(results)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
+    loaded, earlier = load(results), Earlier.in_folder(out)
+    fresh = _beside(out, "new")
     try:
-        files = []
-        for path, content in _files(loaded, support, measured):
-            target = fresh / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            files.append(path)
+        made: dict[str, Made] = {}
+        files, kept = [MARKER], []
+        for file in _files(loaded, support, measured):
+            old = earlier.page(file.path, file.stamp) if file.stamp else None
+            content = file.make() if old is None else old
+            earlier.place(file.path, content, fresh)
+            files.append(file.path)
+            if file.stamp:
+                made[file.path] = Made(of=file.stamp, sha256=sha256(content))
+                kept += [file.path] if old is not None else []
+        (fresh / MARKER).write_bytes(marker(made))
         fresh.chmod(0o755)  # mkdtemp's 0700 would hide the site from a web server
         _swap(fresh, out)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    return SiteReport(tuple(sorted(files)), len(loaded.runs), loaded.faults)
+    return SiteReport(tuple(sorted(files)), len(loaded.runs), loaded.faults, tuple(sorted(kept)))
 
 
 def _check(results: Path, out: Path) -> None:
@@ -75,40 +99,87 @@ def _check(results: Path, out: Path) -> None:
         )
 
 
-def _files(loaded: Loaded, support: Support, measured: tuple[Measured, ...]) -> Iterator[tuple[str, bytes]]:
-    """Every file of the site."""
-    yield MARKER, b"Built by ganqbench; the next build replaces this folder.\n"
+def _files(loaded: Loaded, support: Support, measured: tuple[Measured, ...]) -> Iterator[_File]:
+    """Every file of the site but its marker."""
     folder = assets()
     for path in sorted((folder / "static").rglob("*")):
         if path.is_file():
-            yield f"static/{path.relative_to(folder / 'static').as_posix()}", path.read_bytes()
+            yield _File(f"static/{path.relative_to(folder / 'static').as_posix()}", path.read_bytes)
     made = boards(loaded.runs)
-    yield from _tables(loaded, made)
+    stamps = Stamps(base(folder, support, measured), made, loaded.faults)
+    yield from _tables(loaded, made, stamps)
     for run in loaded.runs:
-        yield json_path(run), run.body
+        yield _File(json_path(run), partial(bytes, run.body))
         if run.image is not None:
-            yield image_path(run), run.image
+            yield _File(image_path(run), partial(bytes, run.image))
     templates = environment(folder)
-    for page in pages(loaded, made, support, measured):
-        yield page.path, render(templates, page.template, page.path, page.context).encode()
+    for page in pages(loaded, made, support, measured, stamps):
+        yield _File(page.path, partial(_page, templates, page), page.stamp)
 
 
-def _tables(loaded: Loaded, made: tuple[Board, ...]) -> Iterator[tuple[str, bytes]]:
-    runs = tables.runs_table(loaded.runs)
-    rows = tables.rows_table(runs)
-    yield "data/runs.csv", export.csv(runs).encode()
-    yield "data/runs.json", export.as_json(runs).encode()
-    yield "data/runs.parquet", export.parquet(runs)
-    yield "data/rows.parquet", export.parquet(rows)
-    yield "data/rows.csv", export.csv(rows).encode()
-    yield "data/rows.json", export.as_json(rows).encode()
-    yield "data/record.schema.json", export.record_schema().encode()
-    for board in made:
-        here = (rows["suite"] == board.suite) & (rows["suite_version"] == board.version)
-        part = rows[here & (rows["gan"] == board.gan)]
-        yield f"{board.folder}/rows.csv", export.csv(part).encode()
-        yield f"{board.folder}/rows.json", export.as_json(part).encode()
-        yield f"{board.folder}/rows.parquet", export.parquet(part)
+def _page(templates: Environment, page: Page) -> bytes:
+    return render(templates, page).encode()
+
+
+def _tables(loaded: Loaded, made: tuple[Board, ...], stamps: Stamps) -> Iterator[_File]:
+    every = _Tables(loaded.runs)
+    yield _File("data/record.schema.json", _schema, stamps.of([]))
+    for suffix in _FORMATS:
+        yield _File(f"data/runs.{suffix}", partial(every.as_runs, suffix), stamps.of_all())
+        yield _File(f"data/rows.{suffix}", partial(every.as_rows, suffix), stamps.of_all())
+        for board in made:
+            path = f"{board.folder}/rows.{suffix}"
+            yield _File(path, partial(every.as_rows, suffix, board), stamps.of([board]))
+
+
+def _schema() -> bytes:
+    return export.record_schema().encode()
+
+
+_FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "csv": lambda table: export.csv(table).encode(),
+    "json": lambda table: export.as_json(table).encode(),
+    "parquet": export.parquet,
+}
+
+
+class _Tables:
+    """The tables behind the pages, made when the first of them is asked for."""
+
+    def __init__(self, runs: tuple[Run, ...]) -> None:
+        self._all = runs
+
+    @cached_property
+    def _runs(self) -> pd.DataFrame:
+        return tables.runs_table(self._all)
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        return tables.rows_table(self._runs)
+
+    def as_runs(self, suffix: str) -> bytes:
+        """A line per record."""
+        return _FORMATS[suffix](self._runs)
+
+    def as_rows(self, suffix: str, board: Board | None = None) -> bytes:
+        """A line per row, of one board or of all."""
+        rows = self._rows
+        if board is not None:
+            here = (rows["suite"] == board.suite) & (rows["suite_version"] == board.version)
+            rows = rows[here & (rows["gan"] == board.gan)]
+        return _FORMATS[suffix](rows)
+
+
+def _beside(out: Path, kind: str) -> Path:
+    """A new folder on the file system of `out`."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{out.name}-{kind}-", dir=out.parent))
+    except OSError as error:
+        raise UserError(
+            f"{out.parent} can't be written to: {error.strerror or error}.",
+            "Choose another folder with --out.",
+        ) from error
 
 
 def _swap(fresh: Path, out: Path) -> None:
@@ -116,7 +187,7 @@ def _swap(fresh: Path, out: Path) -> None:
     if not out.exists():
         os.replace(fresh, out)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
+    old = _beside(out, "old")
     os.replace(out, old)
     try:
         os.replace(fresh, out)

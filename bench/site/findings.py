@@ -28,18 +28,19 @@ class Part:
 Sentence = tuple[Part, ...]
 
 
+def headlines(board: Board) -> tuple[Sentence, ...]:
+    """The answers: the best at each width, the cheapest that holds, what calibration alone gives."""
+    return (*_no_rank(board), *_best(board), *_cheapest(board), *_free(board))
+
+
+def asides(board: Board) -> tuple[Sentence, ...]:
+    """What else a board says: the price of bits, the quick methods, each backend's first."""
+    return (*_price_of_bits(board), *_quick(board), *_backends(board), *_without_result(board))
+
+
 def findings(board: Board) -> tuple[Sentence, ...]:
     """What a board says, most important first."""
-    return (
-        *_best(board),
-        *_cheapest(board),
-        *_free(board),
-        *_price_of_bits(board),
-        *_quick(board),
-        *_backends(board),
-        *_no_rank(board),
-        *_without_result(board),
-    )
+    return (*headlines(board), *asides(board))
 
 
 def value_text(board: Board, row: Row) -> str:
@@ -233,7 +234,7 @@ def _no_rank(board: Board) -> Iterator[Sentence]:
 def _without_result(board: Board) -> Iterator[Sentence]:
     failed = sum(row.status == "failed" for row in board.rows)
     skipped = sum(row.status == "skipped" for row in board.rows)
-    counts = [f"{count} {word}" for count, word in ((failed, "failed"), (skipped, "skipped")) if count]
+    counts = [f"{count} {word}" for count, word in ((failed, "failed"), (skipped, "unsupported")) if count]
     if counts:
         total = fmt.plural(failed + skipped, "row has", "rows have")
         first = board.without_result()[0]

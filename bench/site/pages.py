@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -13,9 +14,9 @@ from ganqbench.site import format as fmt
 from ganqbench.site import names, suites
 from ganqbench.site.ablation import ablation
 from ganqbench.site.board import Board, bits_order
-from ganqbench.site.catalogue import catalogue
+from ganqbench.site.catalogue import BackendPage, catalogue
 from ganqbench.site.columns import METRICS
-from ganqbench.site.findings import findings
+from ganqbench.site.findings import asides, headlines
 from ganqbench.site.heatmap import heatmaps
 from ganqbench.site.identity import space
 from ganqbench.site.judge import MARGIN
@@ -24,6 +25,7 @@ from ganqbench.site.pareto import front
 from ganqbench.site.plot import HEIGHT, plots
 from ganqbench.site.row import Row
 from ganqbench.site.sensitivity import Measured, sensitivity
+from ganqbench.site.stamps import Stamps
 from ganqbench.site.support import Support
 from ganqbench.site.timings import timings
 from ganqbench.site.whisker import Scale
@@ -37,11 +39,12 @@ LARGE, PAGE_ROWS = 300, 100
 
 @dataclass(frozen=True)
 class Page:
-    """A page to render."""
+    """A page to render. `stamp` says what it is made of; `context` works that out when it is needed."""
 
     path: str
     template: str
-    context: dict[str, Any]
+    stamp: str
+    context: Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,32 @@ class Tile:
 
 
 def pages(
-    loaded: Loaded, boards: tuple[Board, ...], support: Support, layers: Sequence[Measured]
+    loaded: Loaded, boards: tuple[Board, ...], support: Support, layers: Sequence[Measured], stamps: Stamps
 ) -> Iterator[Page]:
     """Every page of the site."""
     by_gan = {gan: tuple(group) for gan, group in groupby(boards, key=lambda board: board.gan)}
-    common = {"by_gan": by_gan, "runs_total": len(loaded.runs)}
-    yield Page("index.html", "home.html.j2", {**common, "current": "", **_home(by_gan)})
-    yield Page("protocol.html", "protocol.html.j2", {**common, **_protocol()})
-    yield Page(
-        "data.html", "data.html.j2", {**common, "current": "data", "boards": boards, "faults": loaded.faults}
-    )
-    yield from _methods(common, by_gan, boards, support)
+    common = {"by_gan": by_gan}
+    every = stamps.of_all()
+    yield Page("index.html", "home.html.j2", every, lambda: common | _home(by_gan, len(loaded.runs)))
+    yield Page("protocol.html", "protocol.html.j2", stamps.of([]), lambda: common | _protocol())
+    yield Page("data.html", "data.html.j2", every, lambda: common | _data(loaded, boards))
+    yield from _methods(common, by_gan, boards, support, stamps)
     for board in boards:
-        context = {**common, "current": board.gan, "board": board}
-        yield Page(board.path, "board.html.j2", {**context, **_board(board, by_gan[board.gan], layers)})
-        for row in board.rows:
-            for run in row.runs:
-                yield Page(run_path(run), "run.html.j2", {**context, **_run(board, row, run)})
+        yield from _of_board(common, board, by_gan[board.gan], layers, stamps.of([board]))
+
+
+def _of_board(
+    common: dict[str, Any],
+    board: Board,
+    siblings: tuple[Board, ...],
+    layers: Sequence[Measured],
+    stamp: str,
+) -> Iterator[Page]:
+    context = {**common, "current": board.gan, "board": board}
+    yield Page(board.path, "board.html.j2", stamp, lambda: context | _board(board, siblings, layers))
+    for row in board.rows:
+        for run in row.runs:
+            yield Page(run_path(run), "run.html.j2", stamp, partial(_run, context, board, row, run))
 
 
 def run_path(run: Run) -> str:
@@ -105,35 +117,63 @@ def _methods(
     by_gan: dict[str, tuple[Board, ...]],
     boards: tuple[Board, ...],
     support: Support,
+    stamps: Stamps,
 ) -> Iterator[Page]:
     """The index of methods with its map, and a page for each method and each backend."""
-    owners = catalogue(boards, support)
+    owners, every = catalogue(boards, support), stamps.of_all()
     context = {**common, "current": "methods", "catalogue": owners}
-    yield Page("methods/index.html", "methods.html.j2", {**context, "heatmaps": heatmaps(by_gan)})
+    yield Page(
+        "methods/index.html", "methods.html.j2", every, lambda: context | {"heatmaps": heatmaps(by_gan)}
+    )
     for owner in owners:
-        best = [
-            (board, next(row for row in board.results if row.adapter == owner.adapter and row.bits == bits))
-            for board in boards
-            for bits in board.best()
-            if any(row.adapter == owner.adapter and row.bits == bits for row in board.results)
-        ]
-        yield Page(owner.path, "backend.html.j2", {**context, "owner": owner, "best": best})
+        yield Page(owner.path, "backend.html.j2", every, partial(_backend, context, owner, boards))
         for entry in owner.entries:
             more = {"owner": owner, "entry": entry, "arch_titles": names.ARCHITECTURES}
-            yield Page(entry.path, "method.html.j2", {**context, **more})
+            stamp = stamps.of(board for board, _ in entry.rows)
+            yield Page(entry.path, "method.html.j2", stamp, partial(dict, context, **more))
+
+
+def _backend(context: dict[str, Any], owner: BackendPage, boards: tuple[Board, ...]) -> dict[str, Any]:
+    best = [
+        (board, next(row for row in board.results if row.adapter == owner.adapter and row.bits == bits))
+        for board in boards
+        for bits in board.best()
+        if any(row.adapter == owner.adapter and row.bits == bits for row in board.results)
+    ]
+    return {**context, "owner": owner, "best": best}
+
+
+def _data(loaded: Loaded, boards: tuple[Board, ...]) -> dict[str, Any]:
+    shown = {"runs_total": len(loaded.runs), "boards": boards, "faults": loaded.faults}
+    return {"current": "data", **shown}
 
 
 def _protocol() -> dict[str, Any]:
     return {"current": "protocol", "least": MIN_COVERAGE, "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}%"}
 
 
-def _home(by_gan: dict[str, tuple[Board, ...]]) -> dict[str, Any]:
+def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, Any]:
     return {
-        "findings": {gan: findings(boards[0]) for gan, boards in by_gan.items()},
+        "current": "",
+        "runs_total": runs_total,
+        "findings": {gan: headlines(boards[0]) for gan, boards in by_gan.items()},
+        "asides": {gan: asides(boards[0]) for gan, boards in by_gan.items()},
+        "newest": {gan: _newest(boards) for gan, boards in by_gan.items()},
         "heatmaps": heatmaps(by_gan),
         "heat_rows": HOME_ROWS,
         "pictures": {gan: _comparison(boards[0]) for gan, boards in by_gan.items()},
     }
+
+
+def _newest(boards: tuple[Board, ...]) -> tuple[Board, ...]:
+    """The last version of each suite."""
+    return tuple(board for board in boards if _successor(board, boards) is None)
+
+
+def _successor(board: Board, boards: tuple[Board, ...]) -> Board | None:
+    """The same suite's last version; None if this is it."""
+    later = [one for one in boards if one.suite == board.suite and one.version > board.version]
+    return max(later, key=lambda one: one.version, default=None)
 
 
 def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]) -> dict[str, Any]:
@@ -146,6 +186,7 @@ def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]
     records = [run.record for row in board.rows for run in row.runs]
     return {
         "siblings": tuple(other for other in siblings if other is not board),
+        "successor": _successor(board, siblings),
         "suite": suites.described(board.suite, board.gan, {r.provenance.suite for r in records}),
         "scale": Scale.over(numbers, log=key == "fid"),
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
@@ -189,6 +230,7 @@ def _comparison(board: Board) -> dict[str, Any] | None:
     best = [rows[row.id] for row in board.best().values() if row.id in rows]
     return {
         "reference": reference,
+        "inputs": reference.record.provenance.inputs.get("final", ""),
         "tile": tile(reference),
         "rows": tuple(rows.values()),
         "best": tuple(best or list(rows.values())[:1]),
@@ -209,7 +251,7 @@ def tile(run: Run) -> Tile:
     return Tile(preview.items, round(min(max(ratio, 0.5), 2.0), 4))
 
 
-def _run(board: Board, row: Row, run: Run) -> dict[str, Any]:
+def _run(context: dict[str, Any], board: Board, row: Row, run: Run) -> dict[str, Any]:
     baseline = board.baseline
     pictured = _pictured(baseline)
     paired = None
@@ -217,6 +259,7 @@ def _run(board: Board, row: Row, run: Run) -> dict[str, Any]:
         theirs = baseline.runs[0].record.provenance.baseline_images
         paired = theirs is None or theirs == run.record.provenance.baseline_images
     return {
+        **context,
         "row": row,
         "run": run,
         "record": run.record,

@@ -12,10 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ganqbench.errors import UserError
-from ganqbench.site import findings, whisker
+from ganqbench.site import findings, names, whisker
 from ganqbench.site import format as fmt
 from ganqbench.site.catalogue import backend_path, method_path
 from ganqbench.site.heatmap import SHADES
+from ganqbench.site.pages import Page
 
 
 def assets() -> Path:
@@ -55,15 +56,16 @@ def environment(folder: Path) -> Environment:
         "method_path": method_path,
         "backend_path": backend_path,
         "shade_texts": SHADES,
+        "states": names.STATES,
         "value_text": findings.value_text,
     }
     return made
 
 
-def render(made: Environment, template: str, page: str, context: dict[str, Any]) -> str:
+def render(made: Environment, page: Page) -> str:
     """One page; `link` in its template leads to other pages of the site."""
-    return made.get_template(template).render(
-        page=page, link=lambda target: relative(target, page), **context
+    return made.get_template(page.template).render(
+        page=page.path, link=lambda target: relative(target, page.path), **page.context()
     )
 
 

@@ -1,0 +1,81 @@
+"""What the site costs: 300 records, plots included, built from nothing and then again.
+
+    python benchmarks/site_cost.py --out docs/speed-site.json [--records 300]
+
+The committed records are copied under more seeds and method names until there are enough. CPU seconds
+of the whole command are counted, import included: on two cores the wall clock is no more than that.
+Half a minute on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+from ganqbench.records.store import preview_path, record_files, seal, write
+
+TARGET_S = 15
+
+
+def fill(results: Path, target: Path, wanted: int) -> None:
+    """Copies of the records below `results`, each as a method of its own, until there are so many."""
+    sources = [(path, json.loads(path.read_bytes())) for path in record_files(results)]
+    sources = [(path, made) for path, made in sources if made["schema"] == 2]
+    made = 0
+    for round_ in count():
+        for path, document in sources:
+            if made == wanted:
+                return
+            cell = document["cell"]
+            if round_ and cell["adapter"] == "fp32":
+                continue
+            name = cell["method"] if not round_ else f"{cell['method']}-{round_}"
+            body = {key: value for key, value in document.items() if key != "hash"}
+            image = preview_path(path)
+            record = seal({**body, "cell": {**cell, "method": name}})
+            write(record, image.read_bytes() if image.is_file() else None, target)
+            made += 1
+
+
+def measure(results: Path, out: Path) -> dict[str, float]:
+    """CPU and wall-clock seconds of one build."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [sys.executable, "-P", "-m", "ganqbench", "site", "--results", str(results), "--out", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_s": round(spent, 2), "wall_s": round(time.perf_counter() - start, 2)}
+
+
+def main() -> None:
+    """Measure and write one file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=300)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--out", type=Path, required=True)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        results, out = Path(folder, "results"), Path(folder, "site")
+        fill(chosen.results, results, chosen.records)
+        found = {
+            "records": chosen.records,
+            "cores": os.cpu_count(),
+            "from_nothing": measure(results, out),
+            "unchanged": measure(results, out),
+        }
+    chosen.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found))
+    if found["from_nothing"]["cpu_s"] > TARGET_S:
+        sys.exit(f"More than {TARGET_S} s.")
+
+
+if __name__ == "__main__":
+    main()
