@@ -67,18 +67,21 @@ def kid(real: Any, fake: Any, clusters: Sequence[Hashable] | None = None) -> Est
     Unbiased, so it may be slightly negative, and comparable between different N. The interval holds
     the real features fixed: with h_i the mean kernel of row i within the fakes minus that with the
     reals, SE = 2 std(h) / sqrt(N) (Hoeffding's first-order term, which near zero is conservative),
-    and is formed on the root of the distance.
+    and is formed on the root of the distance to the reals at hand. That is never negative and larger than
+    the expectation of the estimate by what leaving out pairs of equal reals takes off.
     ``clusters`` names the independent unit of each row of ``fake`` where rows share one.
     Raises MetricError for NaN, infinity, shapes that don't fit and fewer than two rows.
     """
     real_rows, kernel = _real(real)
     rows = feature_rows("fake", fake, real_rows.shape[1])
-    measured = _Mmd(real_rows, mean_kernel(real_rows) if kernel is None else kernel, rows)
+    real_mean = mean_kernel(real_rows) if kernel is None else kernel
+    measured = _Mmd(real_rows, real_mean, rows)
     estimate = _estimate(measured.value, measured.influence, clusters)
     if estimate.low is None or estimate.high is None:
         return estimate
-    low, high = distance_interval(measured.value, (estimate.high - estimate.low) / 2)
-    return replace(estimate, low=min(low, measured.value), high=high)
+    taken_off = (float(_own(real_rows).mean()) - real_mean) / len(real_rows)
+    low, high = distance_interval(measured.value + taken_off, (estimate.high - estimate.low) / 2)
+    return replace(estimate, low=min(low - taken_off, measured.value), high=high - taken_off)
 
 
 def kid_delta(real: Any, fp32: Any, quantized: Any, clusters: Sequence[Hashable] | None = None) -> Estimate:

@@ -77,6 +77,21 @@ def test_intervals_cover_the_expectation() -> None:
         assert 0.92 <= np.mean(hits) <= 0.98
 
 
+def test_an_expectation_below_zero_is_covered_too() -> None:
+    rng = np.random.default_rng(6)
+
+    def heavy(n: int) -> Array:
+        result: Array = rng.standard_normal((n, 4)) * np.sqrt(6 / rng.chisquare(6, (n, 1)))
+        return result
+
+    real = heavy(200)
+    draws = [kid(real, heavy(150)) for _ in range(150)]
+    expectation = np.mean([draw.value for draw in draws])
+    assert expectation < 0  # of the estimate with these reals, which are a sample themselves
+    above = np.mean([float(draw.low or 0) > expectation for draw in draws])
+    assert above <= 0.05
+
+
 def test_clusters_widen_the_interval() -> None:
     real, fake = rows(100, 0), np.repeat(rows(40, 1, 1.2), 4, axis=0)
     alone, grouped = kid(real, fake), kid(real, fake, np.repeat(np.arange(40), 4).tolist())
