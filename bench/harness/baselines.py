@@ -6,6 +6,7 @@ its own content, and a file whose content does not have that hash is not used.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,21 @@ def array_hash(array: Array) -> str:
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     for start in range(0, flat.size, _CHUNK):
         digest.update(flat[start : start + _CHUNK].data)
+        release(array)
     return f"sha256:{digest.hexdigest()}"
+
+
+def release(array: Array) -> None:
+    """Let go of the pages of a mapped array that were touched: its file keeps them, this process need not.
+
+    What was read or written of a mapping counts as the process's memory, and images grow with their
+    number. Other arrays are left as they are.
+    """
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _name(stem: str, array: Array) -> str:

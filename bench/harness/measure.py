@@ -21,7 +21,7 @@ from ganqbench.audit import AuditReport
 from ganqbench.audit.integer import audit_model
 from ganqbench.cell import Cell
 from ganqbench.deploy.session import own_session
-from ganqbench.harness.baselines import Array, Baselines, array_hash
+from ganqbench.harness.baselines import Array, Baselines, array_hash, release
 from ganqbench.harness.evaluate import Evaluation
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.parts import MeasuredPart, Part, batch_hashes
@@ -177,6 +177,7 @@ def _save_images(path: Path, generator: torch.nn.Module, items: Batches) -> None
             shape = (items.n, *images.shape[1:])
             written = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
         written[indices.start - items.start : indices.stop - items.start] = images.numpy()
+        release(written)
     assert written is not None
     written.flush()
 
@@ -186,7 +187,7 @@ def _baseline_features(
 ) -> Array:
     def save(path: Path) -> None:
         edges = [(batch.start - items.start, batch.stop - items.start) for batch in items.indices()]
-        rows = [judge.extractor.features(images[start:stop]) for start, stop in edges]
+        rows = [judge.extractor.features(_tensor(images[start:stop])) for start, stop in edges]
         with path.open("wb") as file:
             np.save(file, np.concatenate(rows), allow_pickle=False)
 
@@ -195,4 +196,6 @@ def _baseline_features(
 
 def _tensor(images: Array) -> Tensor:
     """A copy in memory: what is mapped is read-only."""
-    return torch.from_numpy(np.array(images))
+    copied = torch.from_numpy(np.array(images))
+    release(images)
+    return copied
