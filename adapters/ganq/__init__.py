@@ -19,6 +19,7 @@ _PERCENTILE = {"activation_range": "percentile"}
 _ADAROUND = "Nagel et al. 2020 (arXiv 2004.10568)"
 _SMOOTH = "Xiao et al. 2023 (arXiv 2211.10438)"
 _GPTQ = "Frantar et al. 2023 (arXiv 2210.17323)"
+_ENDS = "wider ends as in Zhou et al. 2016 (arXiv 1606.06160)"
 _MIXED = (
     "After HAWQ-V3, Yao et al. 2021 (arXiv 2011.10680): layers that change the images least for the BOPs "
     "they save have 4-bit weights, the others 8 bits."
@@ -147,23 +148,20 @@ class Ganq(Adapter):
             options={"scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus"}},
             trainable=True,
         ),
-        "qat-smooth-lsq-ends8": Method(
-            title="SmoothQuant, learned steps and offsets, 8-bit ends, as calibrated: a start for recipes",
-            kind="qat",
-            reference=f"{_SMOOTH}, then Bhalgat et al. 2020 (arXiv 2004.09576); wider ends as in Zhou et al. "
-            "2016 (arXiv 1606.06160).",
-            options={
-                "scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus", "ends": 8},
-            },
-            trainable=True,
-            exempt=ENDS,
-        ),
         "smooth-gptq": Method(
             title="SmoothQuant, then rounding with compensation",
             kind="reconstruction",
             reference=f"{_SMOOTH}, then {_GPTQ}, from inputs as quantized.",
             options={"scheme": {"equalize": 0.5}, "then": "compensate"},
             trainable=True,
+        ),
+        "smooth-gptq-ends8": Method(
+            title="SmoothQuant, then rounding with compensation, 8-bit ends",
+            kind="reconstruction",
+            reference=f"{_SMOOTH}, then {_GPTQ}; {_ENDS}.",
+            options={"scheme": {"equalize": 0.5, "ends": 8}, "then": "compensate"},
+            trainable=True,
+            exempt=ENDS,
         ),
         "qat-smooth-gptq": Method(
             title="SmoothQuant, rounding with compensation, learned steps and offsets: a start for recipes",
@@ -174,6 +172,18 @@ class Ganq(Adapter):
                 "then": "compensate",
             },
             trainable=True,
+        ),
+        "qat-smooth-gptq-ends8": Method(
+            title="SmoothQuant, rounding with compensation, learned steps and offsets, 8-bit ends: "
+            "a start for recipes",
+            kind="qat",
+            reference=f"{_SMOOTH}, {_GPTQ}, then Bhalgat et al. 2020 (arXiv 2004.09576); {_ENDS}.",
+            options={
+                "scheme": {"equalize": 0.5, "weights": "lsq", "activations": "lsq-plus", "ends": 8},
+                "then": "compensate",
+            },
+            trainable=True,
+            exempt=ENDS,
         ),
         "mixed-75": Method(
             title="Mixed precision: 8- and 4-bit weights, three quarters of the BOPs",

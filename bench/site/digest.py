@@ -32,8 +32,10 @@ In the order of what they cost, the recipes are:
 2. **Rounding with compensation.** At W4A8 rounding decides: GPTQ's order and compensation after
    SmoothQuant, with the full-precision layer on its own inputs as the target, in seconds and without a
    gradient (`ganq.smooth-gptq`).
-3. **Fine-tuning towards itself.** A hundred to four hundred steps of distillation with learned steps,
-   from there (`ganq.qat-smooth-gptq+distill-short`, `+distill`).
+3. **Wider ends.** The first and last layers at 8 bits (`ganq.smooth-gptq-ends8`): they are small, and
+   what goes wrong in them reaches every pixel. Those layers are shown as exempt.
+4. **Fine-tuning towards itself.** A hundred to four hundred steps of distillation with learned steps,
+   from there (`ganq.qat-smooth-gptq-ends8+distill-short`, `+distill`).
 """
 
 

@@ -26,7 +26,6 @@ from ganqbench.train.gan_recipe import GanRecipe, Loss, draw_inputs
 from ganqbench.train.grid import save_grid
 from ganqbench.train.projected import ProjectedDiscriminator
 from ganqbench.train.run import Run, Stateful
-from ganqbench.train.transport import Transport, descriptors
 from ganqbench.zoo.classifier import Classifier
 
 
@@ -88,8 +87,6 @@ class Training:
             "opt_d": self.opt_d,
             "ema": self.ema,
         }
-        self.transports = self._transports() if config.transport else []
-        parts |= {f"transport{index}": each for index, each in enumerate(self.transports)}
         self.run = Run(out, asdict(config), parts, self.rng)
 
     def step(self) -> tuple[float, float]:
@@ -126,29 +123,12 @@ class Training:
         self.critic.requires_grad_(False)
         scores = self.critic(fake, fake_maps, wanted)
         loss_g = self._weigh([generator_loss(config.loss, score) for score in scores])
-        if self.transports:
-            loss_g = loss_g + config.transport * self._way(fake, fake_maps, wanted)
         self.opt_g.zero_grad(set_to_none=True)
         loss_g.backward()  # type: ignore[no-untyped-call]
         self.opt_g.step()
         late = self.run.done > config.decay_from * config.images
         self.ema.update(self.generator, config.ema_late if late else config.ema)
         return loss_d.item(), loss_g.item()
-
-    def _transports(self) -> list[Transport]:
-        """One per kind of feature, with the data's moments under the same augmentation as fakes."""
-        picked = torch.randperm(len(self.labels), generator=self.rng)[:20_000]
-        found = []
-        with torch.inference_mode():
-            for rows in torch.split(picked, 500):
-                real = self._augment(to_unit(self.pixels[rows]))
-                found.append(descriptors(self.teacher, real, self.critic.maps(real)))
-        return [Transport(torch.cat(kind), self.labels[picked]) for kind in zip(*found, strict=True)]
-
-    def _way(self, fake: Tensor, maps: list[Tensor], wanted: Tensor) -> Tensor:
-        """The loss of all kinds of features, a scalar."""
-        kinds = zip(self.transports, descriptors(self.teacher, fake, maps), strict=True)
-        return torch.stack([each.loss(features, wanted) for each, features in kinds]).sum()
 
     def _augment(self, images: Tensor) -> Tensor:
         changed = augment(images, self.rng, shift=self.config.shift, colour=self.config.colour)

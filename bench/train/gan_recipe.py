@@ -33,8 +33,6 @@ class GanConfig:
     minibatch_deviation: bool = False
     r1: float = 0.0
     r1_every: int = 16
-    transport: float = 0.0
-    """Weight of the way of features to their place in the data (`transport.py`); 0 leaves it out."""
     shift: float = 0.125
     colour: float = 0.0
     ema: float = 0.998

@@ -25,7 +25,7 @@ EXPECTED_PARAMETERS = {
     "lsq-plus": {"step", "offset"},
     "qat-lsq": {"step", "offset"},
     "qat-smooth-lsq": {"step", "offset"},
-    "qat-smooth-lsq-ends8": {"step", "offset"},
+    "qat-smooth-gptq-ends8": {"step", "offset"},
     "qat-smooth-gptq": {"step", "offset"},
     "pact": {"upper", "lower"},
     "dorefa": set(),
@@ -191,9 +191,10 @@ def test_both_operands_of_attention_have_quantizers() -> None:
     assert {name for name, count in counts.items() if count == 2} == {"blocks.1.0.scores", "blocks.1.0.mix"}
 
 
-def test_wider_ends_are_the_first_and_last_layers_and_no_others() -> None:
-    module, exact, inputs = quantize("qat-smooth-lsq-ends8", "W4A8")
-    exempt = Ganq.methods["qat-smooth-lsq-ends8"].exempt
+@pytest.mark.parametrize("method", ["smooth-gptq-ends8", "qat-smooth-gptq-ends8"])
+def test_wider_ends_are_the_first_and_last_layers_and_no_others(method: str) -> None:
+    module, exact, inputs = quantize(method, "W4A8")
+    exempt = Ganq.methods[method].exempt
     report = audit(module, inputs, reference=exact, declared=exempt)
     widths = {op.site: op.weight_bits for op in report.sites}
     wide = {site for site, bits in widths.items() if bits > 4}
