@@ -119,6 +119,15 @@ COST: tuple[Column, ...] = (
     Column("bytes", "Size", "less", _scaled(1e6), "Packed weights, scales and zero points", "MB", "size"),
     Column("bops", "BOPs", "less", _scaled(1e9), "MACs times weight bits times activation bits", "G"),
     Column(
+        "energy",
+        "Energy (proxy)",
+        "less",
+        _scaled(1e-6),
+        "Arithmetic of one image by the table of Horowitz 2014 (45 nm), no measurement",
+        "\u00b5J",
+        extra=True,
+    ),
+    Column(
         "calibration_s",
         "Calib.",
         "less",
@@ -140,6 +149,10 @@ COST: tuple[Column, ...] = (
         short="integer",
         extra=True,
     ),
+    Column("throughput", "Throughput", "more", _scaled(1), "Images per second in a batch", "1/s", extra=True),
+    Column("cpu_s", "CPU", "less", _scaled(1e-3), "CPU time of one image", "ms", "cpu", extra=True),
+    Column("memory", "Memory", "less", _scaled(1e6), "Opening and running the graph", "MB", extra=True),
+    Column("weight_bits", "W bits", None, _scaled(1), "Width of the deployed weights", extra=True),
 )
 WAITING = ("psnr", "coverage_of_macs", "bops")
 """Columns that wait behind "all columns" too, where a distance says more than pixels do."""

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ganqbench.records.bounds import BOUNDS, WORST_IS_GREATEST
+from ganqbench.site.energy import energy
 from ganqbench.site.load import Run
 from ganqbench.site.timings import fastest
 
@@ -17,8 +18,8 @@ STATUSES = ("ok", "failed", "skipped")
 PARTS = ("", "_low", "_high", "_worst", "_n")
 """Suffixes of a metric's numbers."""
 TEXTS = ("identity", "note")
-TIMED = ["latency_s", "speedup", "integer_share"]
-MEASURED = ["coverage_of_macs", "macs", "bops", "bytes", "calibration_s", *TIMED, "peak_memory"]
+TIMED = ["latency_s", "speedup", "integer_share", "cpu_s", "throughput", "memory", "weight_bits", "busy"]
+MEASURED = ["coverage_of_macs", "macs", "bops", "bytes", "energy", "calibration_s", *TIMED, "peak_memory"]
 
 
 def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
@@ -110,6 +111,7 @@ def _line(run: Run) -> dict[str, Any]:
             "macs": record.audit.macs,
             "bops": record.audit.bops,
             "bytes": record.audit.bytes,
+            "energy": energy(record.audit),
         }
     if "quantize" in record.cost.phases and not cell.is_baseline:
         # CPU time: what else the machine was doing does not enter it.
@@ -121,6 +123,11 @@ def _line(run: Run) -> dict[str, Any]:
             "latency_s": timing.latency_s,
             "speedup": timing.ratio,
             "integer_share": timing.integer_share,
+            "cpu_s": timing.cpu_s,
+            "throughput": timing.rate,
+            "memory": timing.memory,
+            "weight_bits": timing.weight_bits,
+            "busy": float(timing.busy),
         }
     return line
 
