@@ -48,7 +48,7 @@ def narrow(model: nn.Module, calibration: Iterable[Inputs], bits: int, wide: int
         raise ValueError(f"{share:.0%} of the BOPs is less than all weights of {bits} bits take")
     layers = sensitivity(model, list(islice(iter(calibration), _BATCHES)), bits)
     for name in chosen(layers, bits / wide, share):
-        _narrow(weighted(model)[name], bits)
+        narrow_layer(weighted(model)[name], bits)
 
 
 def chosen(layers: Iterable[Layer], kept: float, share: float) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def sensitivity(model: nn.Module, batches: list[Inputs], bits: int) -> tuple[Lay
     for name, layer in weighted(model).items():
         chain = weight_chain(layer)
         before = chain[0]
-        _narrow(layer, bits)
+        narrow_layer(layer, bits)
         error = torch.stack(
             [(now - then).square().mean() for now, then in zip(_run(model, batches), images, strict=True)]
         )
@@ -83,7 +83,8 @@ def sensitivity(model: nn.Module, batches: list[Inputs], bits: int) -> tuple[Lay
     return tuple(found)
 
 
-def _narrow(layer: Weighted, bits: int) -> None:
+def narrow_layer(layer: Weighted, bits: int) -> None:
+    """Give one layer `bits`-bit weights, ranges of least squared error anew."""
     chain = weight_chain(layer)
     grid = weight_grid(chain.original.detach(), output_dim(layer), bits, Scheme().weight_range)
     chain[0] = Static(grid)

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from ganqbench.deploy.deployment import Settings
-    from ganqbench.records.schema import Deploy, Record
+    from ganqbench.records.schema import Deploy
 
 
 @click.command()
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @click.option(
     "--seconds",
     type=click.FloatRange(0, 3600),
-    default=30.0,
+    default=15.0,
     show_default=True,
-    help="Time for the rounds of one batch size; seven rounds are made in any case.",
+    help="Time for the rounds of one batch size; six rounds are made in any case.",
 )
 @click.option(
     "--batch", type=click.IntRange(2, 4096), help="Items of the throughput batch [8, large images 2]."
@@ -46,30 +46,39 @@ def deploy(
 
     Each of CELLS is a record's file, whose `deploy` part is then replaced, or
     SUITE/GAN/ADAPTER.METHOD.BITS.sSEED, which is only printed. A record has to be current; running its
-    cell again drops the part. Let nothing else run meanwhile: a busy machine is noted in the result.
+    cell again drops the part. One of several that can't be deployed doesn't keep the rest from it. Let
+    nothing else run meanwhile: a busy machine is noted in the result.
     """
     from ganqbench.deploy.deployment import Settings
     from ganqbench.deploy.engines import ENGINES
-    from ganqbench.errors import unknown_name
+    from ganqbench.errors import UserError, unknown_name
 
     for name in runtimes:
         if name not in ENGINES:
             raise unknown_name("runtime", name, ENGINES)
     settings = Settings(tuple(runtimes) or ENGINES, threads, seconds, batch, seed)
+    failed = 0
     for text in cells:
-        found = _measured(text, settings, keep=keep)
+        try:
+            found = _measured(text, settings, keep=keep)
+        except UserError as error:
+            click.echo(f"Error: {error.problem}\n{error.remedy}", err=True)
+            failed += 1
+            continue
         click.echo(json.dumps(found.model_dump(mode="json")) if as_json else _table(text, found))
+    if failed:
+        raise SystemExit(1)
 
 
 def _measured(text: str, settings: Settings, *, keep: bool) -> Deploy:
-    from ganqbench.cli.export import named_cell
+    from ganqbench.cli.export import named_cell, read_record
     from ganqbench.deploy.deployment import deploy as measure
     from ganqbench.deploy.prepared import prepare
     from ganqbench.deploy.update import current_key, with_deploy, write_deploy
     from ganqbench.records.schema import Deploy
 
     path = Path(text)
-    record = _record(path) if text.endswith(".json") else None
+    record = read_record(path) if text.endswith(".json") else None
     cell = named_cell(text) if record is None else record.cell
     key = current_key(cell)
     if record is not None:
@@ -78,16 +87,6 @@ def _measured(text: str, settings: Settings, *, keep: bool) -> Deploy:
     if record is not None and not keep:
         write_deploy(with_deploy(record, part, key), path)
     return Deploy.model_validate_json(json.dumps(part))
-
-
-def _record(path: Path) -> Record:
-    from ganqbench.errors import UserError
-    from ganqbench.records.store import InvalidRecord, read
-
-    try:
-        return read(path)
-    except (OSError, InvalidRecord) as error:
-        raise UserError(f"{path} is no record: {error}.", "Give a file below results/.") from error
 
 
 def _table(text: str, found: Deploy) -> str:
@@ -118,4 +117,5 @@ def _sentence(line: Any) -> str:
             f", {line.integer_share or 0:.0%} of MACs in integers of {line.weight_bits} bits, "
             f"change {line.change.psnr:.1f} dB (worst {line.change.worst:.1f})"
         )
+        words += f"; {line.note}" if line.note is not None else ""
     return words

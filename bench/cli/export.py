@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from ganqbench.cell import Cell
+    from ganqbench.records.schema import Record
 
 
 @click.command()
@@ -47,6 +48,22 @@ def export(cell: str, out: Path, plain: bool, least_psnr: float) -> None:
     )
 
 
+def read_record(path: Path) -> Record:
+    """The record in a file; UserError where there is none."""
+    from ganqbench.errors import UserError
+    from ganqbench.records.store import InvalidRecord, read
+
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise UserError(f"There is no file {path}.", "Give a file below results/.") from error
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.", "Give a file below results/.") from error
+    except InvalidRecord as error:
+        why = str(error).removeprefix(f"{path}: ").rstrip(".")
+        raise UserError(f"{path} is no record: {why}.", "Give a file below results/.") from error
+
+
 def named_cell(text: str) -> Cell:
     """The cell of a record's file, or the one that a text names; UserError for neither."""
     import re
@@ -55,14 +72,10 @@ def named_cell(text: str) -> Cell:
 
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
-    from ganqbench.records.store import InvalidRecord, read
     from ganqbench.suite import load_suite
 
     if text.endswith(".json"):
-        try:
-            return read(Path(text)).cell
-        except (OSError, InvalidRecord) as error:
-            raise UserError(f"{text} is no record: {error}.", "Give a file below results/.") from error
+        return read_record(Path(text)).cell
     match = re.fullmatch(r"([^/]+)/([^/]+)/([^.]+)\.([^.+]+)(?:\+([^.]+))?\.(W\d+A\d+)\.s(\d+)", text)
     if match is None:
         raise UserError(

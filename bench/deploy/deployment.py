@@ -6,8 +6,8 @@ the module that was measured has no latency. Whatever a runtime lacks is a reaso
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganqbench.deploy.engines import ENGINES, Arrays, Model, Opened, engine_version, open_engine
-from ganqbench.deploy.latency import Spread, Timings, interleaved
-from ganqbench.deploy.machine import grown, pinned, watched
+from ganqbench.deploy.contest import LARGE, Entrant, Name, arrays, contest
+from ganqbench.deploy.engines import ENGINES, Model, engine_version, open_engine
+from ganqbench.deploy.machine import Load, grown, pinned
 from ganqbench.deploy.parity import Parity, pictures
 from ganqbench.deploy.prepared import Prepared, serialised
 from ganqbench.deploy.reasons import Unavailable, first_line
@@ -27,10 +27,8 @@ from ganqbench.errors import UserError
 from ganqbench.harness.provenance import hardware, now
 from ganqbench.records.schema import LEAST_PARITY
 
-_COMPARED = 16
-"""Evaluation items that the images are compared on."""
-_LARGE = 128
-"""From this many pixels a side on, a throughput batch is small."""
+_COMPARED = {"int8": 16, "fp32": 4}
+"""Evaluation items that images are compared on. Full precision has no rounding flips to look for."""
 
 Say = Callable[[str], None]
 
@@ -41,7 +39,7 @@ class Settings:
 
     engines: tuple[str, ...] = ENGINES
     threads: int = 1
-    seconds: float = 30.0
+    seconds: float = 15.0
     batch: int | None = None
     seed: int = 0
 
@@ -54,7 +52,8 @@ class _Images(nn.Module):
         self.run = run
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        parts = [self.run([value[i : i + 1] for value in _arrays(inputs)]) for i in range(len(inputs[0]))]
+        values = arrays(inputs)
+        parts = [self.run([value[i : i + 1] for value in values]) for i in range(len(inputs[0]))]
         return torch.from_numpy(np.concatenate(parts))
 
 
@@ -72,12 +71,24 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
         **{(engine, "fp32"): Model(plain, prepared.reference) for engine in settings.engines},
         **{(engine, "int8"): Model(graph.model, None) for engine, graph in graphs.items()},
     }
-    with pinned(settings.threads), watched() as load:
-        lines, opened = _opened(models, prepared, settings, say)
+    wanted = _wanted(prepared, settings)
+    say("images to compare with made")
+    load = Load()
+    with pinned(settings.threads):
+        lines, entrants = _opened(models, wanted, prepared, settings, say)
         for (engine, kind), line in lines.items():
             if kind == "int8":
                 line["weight_bits"] = graphs[engine].bits
-        rounds = _time(lines, opened, models, prepared, settings, say)
+        rounds = contest(
+            entrants,
+            prepared.items.source,
+            batch=settings.batch or (2 if wanted["fp32"].shape[-1] >= LARGE else 8),
+            seconds=settings.seconds,
+            threads=settings.threads,
+            seed=settings.seed,
+            load=load,
+        )
+    say(f"{rounds} rounds timed")
     integer = [line for line in lines.values() if line["kind"] == "int8" and line["reason"] is None]
     return {
         "key": key,
@@ -96,6 +107,9 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
     }
 
 
+Line = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class _Graph:
     model: bytes
@@ -110,8 +124,10 @@ def _graphs(prepared: Prepared, settings: Settings, say: Say) -> tuple[dict[str,
     try:
         graph = prepared.graph()
         usual = _Graph(serialised(graph), weight_bits(graph), halved=False)
-    except (UserError, ValueError) as error:
-        return {}, getattr(error, "problem", first_line(error))
+    except UserError as error:
+        return {}, error.problem
+    except Exception as error:  # exporters raise classes of their own
+        return {}, f"the export failed: {first_line(error)}"
     say("graph of integers written")
     found = {}
     for engine in settings.engines:
@@ -129,21 +145,30 @@ def _saturates(engine: Any) -> bool:
         return False
 
 
-Line = dict[str, Any]
-Name = tuple[str, str]
+def _wanted(prepared: Prepared, settings: Settings) -> dict[str, Tensor]:
+    """The images of the generators themselves, by kind, made by all cores."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    found = {"fp32": pictures(prepared.reference, prepared.batches(_COMPARED["int8"]))}
+    found["int8"] = (
+        found["fp32"]
+        if prepared.cell.is_baseline
+        else pictures(prepared.module, prepared.batches(_COMPARED["int8"]))
+    )
+    torch.set_num_threads(settings.threads)
+    return found
 
 
 def _opened(
-    models: Mapping[Name, Model], prepared: Prepared, settings: Settings, say: Say
-) -> tuple[dict[Name, Line], dict[Name, Opened]]:
-    """Open every model for one item and compare its images; those that pass are to be timed."""
-    one = _arrays(prepared.items.source.batch([0]))
-    generators = {"fp32": prepared.reference, "int8": prepared.module}
-    kinds = {kind for _, kind in models} | {"fp32"}
-    wanted = {kind: pictures(generators[kind], prepared.batches(_COMPARED)) for kind in kinds}
-    say("images to compare with made")
+    models: Mapping[Name, Model],
+    wanted: Mapping[str, Tensor],
+    prepared: Prepared,
+    settings: Settings,
+    say: Say,
+) -> tuple[dict[Name, Line], dict[Name, Entrant]]:
+    """Open every model for one item and compare its images; those that pass enter the contest."""
+    one = arrays(prepared.items.source.batch([0]))
     lines: dict[Name, Line] = {}
-    opened: dict[Name, Opened] = {}
+    entrants: dict[Name, Entrant] = {}
     for (engine, kind), model in models.items():
         line: Line = {"runtime": engine, "kind": kind, "version": engine_version(engine), "reason": None}
         lines[engine, kind] = line
@@ -152,21 +177,24 @@ def _opened(
                 found = open_engine(engine, model, one, settings.threads)
                 found.run(one)
             line["memory"] = memory.peak
-            line["integer_share"] = found.share()
+            executed = found.executed()
+            line["integer_share"] = executed.share
+            if kind == "int8":
+                line["note"] = executed.note
             _compare(line, found.run, wanted, prepared)
         except Unavailable as why:
             line["reason"] = str(why)
         except Exception as error:  # a runtime may fail at its first images
             line["reason"] = f"{engine} failed: {first_line(error)}"
         if line["reason"] is None:
-            opened[engine, kind] = found
+            entrants[engine, kind] = Entrant(model, found, line)
         say(f"{engine} {kind}: {line['reason'] or 'compared'}")
-    return lines, opened
+    return lines, entrants
 
 
 def _compare(line: Line, run: Run, wanted: Mapping[str, Tensor], prepared: Prepared) -> None:
-    images = pictures(_Images(run), prepared.batches(_COMPARED))
-    line["parity"] = asdict(Parity.of(images, wanted[line["kind"]]))
+    images = pictures(_Images(run), prepared.batches(_COMPARED[line["kind"]]))
+    line["parity"] = asdict(Parity.of(images, wanted[line["kind"]][: len(images)]))
     if line["kind"] == "int8":
         line["change"] = asdict(Parity.of(images, wanted["fp32"]))
     if line["parity"]["psnr"] < LEAST_PARITY:
@@ -174,80 +202,3 @@ def _compare(line: Line, run: Run, wanted: Mapping[str, Tensor], prepared: Prepa
             f"its images agree with the generator's to {line['parity']['psnr']:.1f} dB only; "
             f"latencies are published from {LEAST_PARITY:.0f} dB on"
         )
-
-
-def _time(
-    lines: Mapping[Name, Line],
-    opened: Mapping[Name, Opened],
-    models: Mapping[Name, Model],
-    prepared: Prepared,
-    settings: Settings,
-    say: Say,
-) -> int:
-    """Enter latencies and throughputs into the lines; returns the number of rounds at one item."""
-    plain = [name for name in opened if name[1] == "fp32"]
-    if not plain:
-        for name in opened:
-            lines[name]["reason"] = "no full-precision runtime ran to compare it with"
-        return 0
-    source = random.Random(settings.seed)
-    one = _arrays(prepared.items.source.batch([0]))
-    single = interleaved(
-        _bound({name: each.run for name, each in opened.items()}, one), settings.seconds, source
-    )
-    best = _best(single, plain)
-    for name, timings in single.items():
-        lines[name]["latency_ms"] = _scaled(Spread.of(timings.wall), 1e3)
-        lines[name]["cpu_ms"] = _scaled(Spread.of([max(value, 1e-9) for value in timings.cpu]), 1e3)
-        lines[name]["ratio"] = asdict(timings.faster_than(best))
-    say("one item timed")
-    _throughput(lines, opened, models, prepared, settings, source)
-    return len(best.wall)
-
-
-def _throughput(
-    lines: Mapping[Name, Line],
-    opened: Mapping[Name, Opened],
-    models: Mapping[Name, Model],
-    prepared: Prepared,
-    settings: Settings,
-    source: random.Random,
-) -> None:
-    size = prepared.module(*prepared.items.source.batch([0])).shape[-1]
-    batch = settings.batch or (2 if size >= _LARGE else 8)
-    several = _arrays(prepared.items.source.batch(range(batch)))
-    runs: dict[Name, Run] = {}
-    for name in opened:
-        try:
-            runs[name] = open_engine(name[0], models[name], several, settings.threads).run
-            runs[name](several)
-        except Exception:  # for one item it ran, and that stands
-            runs.pop(name, None)
-    plain = [name for name in runs if name[1] == "fp32"]
-    if not plain:
-        return
-    timed = interleaved(_bound(runs, several), settings.seconds, source)
-    best = _best(timed, plain)
-    for name, timings in timed.items():
-        rates = Spread.of([batch / seconds for seconds in timings.wall])
-        lines[name]["throughput"] = {
-            "batch": batch,
-            "items_per_s": asdict(rates),
-            "ratio": asdict(timings.faster_than(best)),
-        }
-
-
-def _bound(runs: Mapping[Name, Run], values: Arrays) -> dict[Name, Callable[[], object]]:
-    return {name: (lambda run=run: run(values)) for name, run in runs.items()}  # type: ignore[misc]
-
-
-def _best(timed: Mapping[Name, Timings], plain: Sequence[Name]) -> Timings:
-    return timed[min(plain, key=lambda name: Spread.of(timed[name].wall).median)]
-
-
-def _scaled(spread: Spread, factor: float) -> dict[str, float]:
-    return {field: value * factor for field, value in asdict(spread).items()}
-
-
-def _arrays(inputs: Sequence[Tensor]) -> Arrays:
-    return [np.ascontiguousarray(value.numpy()) for value in inputs]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ganqbench.deploy import kernels
+from ganqbench.deploy.kernels import Executed
 from ganqbench.deploy.ncnn_net import open_ncnn
 from ganqbench.deploy.reasons import Unavailable, first_line
 from ganqbench.deploy.runtimes import Run, no_telemetry
@@ -29,6 +30,13 @@ _PROVIDERS = {
     "onnxruntime-tensorrt": "TensorrtExecutionProvider",
 }
 _DISTRIBUTIONS = {"torch-compile": "torch", "onnxruntime-cuda": "onnxruntime-gpu"}
+
+_NO_INTEGERS = {
+    # Its wheel has the kernels, but neither ncnn2table nor ncnn2int8, and pnnx writes floats alone.
+    "ncnn": "ncnn reads no graphs of QuantizeLinear and DequantizeLinear, and its own integer layers have "
+    "no zero points, which these activations need",
+    "torch-compile": "torch.compile reads no graphs of QuantizeLinear and DequantizeLinear",
+}
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Opened:
-    """A model in a runtime. `share` counts, in the runtime's own words, what integer kernels execute."""
+    """A model in a runtime, ready for the shapes it was opened for, with `any_batch` for others too.
+
+    `executed` counts, in the runtime's own words, what integer kernels execute.
+    """
 
     run: Run
-    share: Callable[[], float | None]
+    executed: Callable[[], Executed]
+    any_batch: bool = False
 
 
 def open_engine(engine: str, model: Model, inputs: Arrays, threads: int) -> Opened:
@@ -60,10 +72,10 @@ def open_engine(engine: str, model: Model, inputs: Arrays, threads: int) -> Open
         if engine == "openvino":
             return _openvino(model.graph, inputs, threads)
         if model.generator is None:
-            raise Unavailable(f"{engine} reads no graphs of QuantizeLinear and DequantizeLinear")
+            raise Unavailable(_NO_INTEGERS[engine])
         if engine == "ncnn":
-            return Opened(open_ncnn(model.generator, inputs, threads), lambda: 0.0)
-        return Opened(_compiled(model.generator, inputs), lambda: 0.0)
+            return Opened(open_ncnn(model.generator, inputs, threads), Executed.in_floats, any_batch=True)
+        return Opened(_compiled(model.generator, inputs), Executed.in_floats)
     except Unavailable:
         raise
     except ImportError as error:
@@ -106,7 +118,9 @@ def _onnxruntime(model: bytes, inputs: Arrays, threads: int, provider: str) -> O
         return images
 
     return Opened(
-        run, lambda: kernels.onnxruntime_share(model, dict(zip(names, inputs, strict=True)), provider)
+        run,
+        lambda: kernels.by_onnxruntime(model, dict(zip(names, inputs, strict=True)), provider),
+        any_batch=True,
     )
 
 
@@ -129,7 +143,7 @@ def _openvino(model: bytes, inputs: Arrays, threads: int) -> Opened:
         images: NDArray[np.float32] = request.infer(list(values))[0]
         return images
 
-    return Opened(run, lambda: kernels.openvino_share(compiled))
+    return Opened(run, lambda: kernels.by_openvino(compiled))
 
 
 def _compiled(generator: nn.Module, inputs: Arrays) -> Run:

@@ -42,6 +42,8 @@ def quantized_graph(module: nn.Module, reference: Generator, inputs: Inputs) -> 
     nodes = parameter_products(graph, carrier)
     done: dict[tuple[str, Activation], str] = {}
     for node, site in _paired(graph, nodes, found):
+        if site.factors is not None:
+            node.input[0] = _multiplied(graph, node.input[0], site.factors, site.values)
         for place, grid in enumerate(site.activations):
             node.input[place] = _rounded(graph, node.input[place], grid, done)
         if site.weight is not None:
@@ -119,6 +121,13 @@ def _carrier(module: nn.Module, reference: Generator, found: list[Site]) -> Gene
 
 def _same_shape(one: Any, other: torch.Tensor) -> bool:
     return isinstance(one, torch.Tensor) and one.shape == other.shape
+
+
+def _multiplied(graph: Graph, name: str, factors: NDArray[np.float32], values: torch.Tensor | None) -> str:
+    """Channels scaled before they are rounded, which runtimes do as they round."""
+    spatial = 2 if values is not None and values.ndim == 4 else 0
+    constant = graph.constant(f"{name}.factors", factors.reshape(1, -1, *[1] * spatial))
+    return graph.add("Mul", [name, constant], f"{name}.multiplied")
 
 
 def _rounded(graph: Graph, name: str, grid: Activation, done: dict[tuple[str, Activation], str]) -> str:

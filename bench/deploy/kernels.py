@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,47 @@ _MATMULS = ("MatMul", "FusedMatMul", "TransposeMatMul", "Gemm", "FusedGemm", *_I
 _INTEGER = ("QLinearConv", "ConvInteger", *_INTEGER_MATMULS)
 _OPENVINO = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 
-
-def _share(products: Iterable[tuple[int, bool]]) -> float | None:
-    """From (MACs, whether in integers); None where there was no product."""
-    counted = list(products)
-    whole = sum(macs for macs, _ in counted)
-    return sum(macs for macs, integer in counted if integer) / whole if whole else None
+_Product = tuple[str, int, bool]
+"""A product's operator, its MACs and whether it ran in integers."""
 
 
-def onnxruntime_share(model: bytes, feeds: Mapping[str, NDArray[Any]], provider: str) -> float | None:
+@dataclass(frozen=True)
+class Executed:
+    """`share` of the MACs that integer kernels executed, None where there was no product.
+
+    `in_floating_point` has the shares that floating point executed by the runtime's name of the operator.
+    """
+
+    share: float | None
+    in_floating_point: Mapping[str, float]
+
+    @classmethod
+    def of(cls, products: Iterable[_Product]) -> Executed:
+        """From every product that ran."""
+        counted = list(products)
+        whole = sum(macs for _, macs, _ in counted)
+        floating: defaultdict[str, float] = defaultdict(float)
+        for operator, macs, integer in counted:
+            if not integer:
+                floating[operator] += macs / whole
+        narrow = sum(macs for _, macs, integer in counted if integer)
+        return cls(narrow / whole if whole else None, dict(floating))
+
+    @classmethod
+    def in_floats(cls) -> Executed:
+        """Of a runtime that has been given nothing but floats."""
+        return cls(0.0, {})
+
+    @property
+    def note(self) -> str | None:
+        """Which operators had no integer kernel, in words; None where all had one."""
+        parts = sorted(self.in_floating_point.items(), key=lambda part: -part[1])
+        if not parts:
+            return None
+        return "no integer kernel ran " + ", ".join(f"{name} ({share:.1%} of MACs)" for name, share in parts)
+
+
+def by_onnxruntime(model: bytes, feeds: Mapping[str, NDArray[Any]], provider: str) -> Executed:
     """By the profile of one run and the graph that ONNX Runtime had optimized for it."""
     import onnx
     import onnxruntime
@@ -50,10 +84,12 @@ def onnxruntime_share(model: bytes, feeds: Mapping[str, NDArray[Any]], provider:
         session.run(None, dict(feeds))
         events = json.loads(Path(session.end_profiling()).read_text())
         optimized = onnx.load(options.optimized_model_filepath)
-    return _share(_onnxruntime_products(events, optimized))
+    return Executed.of(_onnxruntime_products(events, optimized))
 
 
-def _onnxruntime_products(events: Iterable[Mapping[str, Any]], optimized: Any) -> Iterable[tuple[int, bool]]:
+def _onnxruntime_products(
+    events: Iterable[Mapping[str, Any]], optimized: Any
+) -> Iterable[tuple[str, int, bool]]:
     nodes = {node.name: node for node in optimized.graph.node}
     shapes = {one.name: list(one.dims) for one in optimized.graph.initializer}
     for event in events:
@@ -73,21 +109,21 @@ def _onnxruntime_products(events: Iterable[Mapping[str, Any]], optimized: Any) -
             if weight is None:
                 raise ValueError(f"nothing tells the weight of {name}")
             across = taken if operator in _TRANSPOSED else given
-            yield math.prod(across) * math.prod(weight[1:]), operator in _INTEGER
+            yield operator, math.prod(across) * math.prod(weight[1:]), operator in _INTEGER
         elif operator in _MATMULS:
-            yield math.prod(given) * taken[-1], operator in _INTEGER
+            yield operator, math.prod(given) * taken[-1], operator in _INTEGER
 
 
 def _shapes(described: Iterable[Mapping[str, list[int]]]) -> list[list[int]]:
     return [next(iter(one.values())) for one in described]
 
 
-def openvino_share(compiled: Any) -> float | None:
+def by_openvino(compiled: Any) -> Executed:
     """By the precision that the compiled graph says each product is executed in."""
-    return _share(_openvino_products(compiled.get_runtime_model().get_ordered_ops()))
+    return Executed.of(_openvino_products(compiled.get_runtime_model().get_ordered_ops()))
 
 
-def _openvino_products(operators: Iterable[Any]) -> Iterable[tuple[int, bool]]:
+def _openvino_products(operators: Iterable[Any]) -> Iterable[_Product]:
     for operator in operators:
         told = {key: value.astype(str) for key, value in operator.get_rt_info().items()}
         if told.get("layerType") not in _OPENVINO:
@@ -101,4 +137,4 @@ def _openvino_products(operators: Iterable[Any]) -> Iterable[tuple[int, bool]]:
                 macs = math.prod(taken) * math.prod(weight[-3:])
             case _:
                 macs = math.prod(given) * taken[-1]
-        yield macs, told["runtimePrecision"] in ("i8", "u8")
+        yield told["layerType"], macs, told["runtimePrecision"] in ("i8", "u8")

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 Name = TypeVar("Name")
-LEAST_ROUNDS = 7
+LEAST_ROUNDS = 6
 """Fewer give no 95 % interval of a median (1 - 2 / 2**n)."""
 MOST_ROUNDS = 200
-WARM_UP = 2
 _BLOCK_S = 0.02
 """A turn repeats a short run until it takes this long: clocks and caches disturb single ones."""
 
@@ -87,8 +86,7 @@ def interleaved(
 
 
 def _repeats(run: Callable[[], object]) -> int:
-    for _ in range(WARM_UP):
-        run()
+    run()  # warms up, and so does the next
     started = time.perf_counter()
     run()
     return max(1, math.ceil(_BLOCK_S / max(time.perf_counter() - started, 1e-6)))

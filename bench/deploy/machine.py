@@ -15,26 +15,35 @@ BUSY = 0.1
 
 @dataclass
 class Load:
-    """`others` is how many cores everything else used on average; None where the system doesn't tell."""
+    """What else the machine did while this was watching."""
 
-    others: float | None = None
+    watched: float = 0.0
+    """Seconds on the clock."""
+    burnt: float | None = 0.0
+    """Seconds of the processor that everything else used meanwhile; None where the system doesn't tell."""
+
+    @property
+    def others(self) -> float | None:
+        """How many cores everything else used on average; None where nobody knows."""
+        return None if self.burnt is None or not self.watched else self.burnt / self.watched
 
     @property
     def busy(self) -> bool:
-        """Whether the timings were disturbed, or nobody knows."""
-        return self.others is None or self.others > BUSY * (os.cpu_count() or 1)
+        """Whether what was watched was disturbed, or nobody knows."""
+        unknown = self.burnt is None
+        return unknown or (self.others is not None and self.others > BUSY * (os.cpu_count() or 1))
 
-
-@contextmanager
-def watched() -> Iterator[Load]:
-    """Fill in the load of what runs inside once it is over."""
-    load = Load()
-    started, own, whole = time.perf_counter(), time.process_time(), _processor_seconds()
-    yield load
-    after = _processor_seconds()
-    if whole is not None and after is not None:
-        elapsed = time.perf_counter() - started
-        load.others = max(0.0, (after - whole - (time.process_time() - own)) / elapsed)
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Add what happens while the inside runs; of this process only threads, not children, are its own."""
+        started, own, whole = time.perf_counter(), time.process_time(), _processor_seconds()
+        yield
+        after, elapsed = _processor_seconds(), time.perf_counter() - started
+        self.watched += elapsed
+        if whole is None or after is None or self.burnt is None:
+            self.burnt = None
+        else:
+            self.burnt += max(0.0, after - whole - (time.process_time() - own))
 
 
 def _processor_seconds() -> float | None:

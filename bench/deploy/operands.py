@@ -2,14 +2,14 @@
 
 No backend is asked: its module is watched as in the audit. A weight is read where it enters its
 product; the quantizer of an activation is the module that the operand came out of, and its
-range is found out by feeding it.
+range is found out by feeding it. So are the factors by which a method scales channels before that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Site:
     """One layer or product of the full-precision generator and its operands in the quantized one.
 
     `values` and `bias` are the layer's as they act; None at a product of two activations, which
-    has two `activations`.
+    has two `activations`. `factors` multiply the channels (dimension 1) of the first before it is rounded.
     """
 
     path: str
@@ -38,6 +38,7 @@ class Site:
     weight: affine.Weight | None = None
     values: Tensor | None = None
     bias: Tensor | None = None
+    factors: NDArray[np.float32] | None = None
 
 
 def sites(
@@ -54,14 +55,14 @@ def sites(
 
     def record(product: Product, arguments: Mapping[str, Any]) -> None:
         operands = (product.left, product.right)
-        seen.append(_Seen(product, _bias(arguments), tuple(origins.get(_key(one)) for one in operands)))
+        seen.append(_Seen(product, _bias(arguments), tuple(origins.of(one) for one in operands)))
 
     plan = watch(reference, inputs)
-    origins: dict[int, str] = {}
-    with _origins(module, origins):
+    origins = _Origins()
+    with origins.noted(module):
         run = watch(module, inputs, record=record)
     found, energies = [], {}
-    exempt = reference.exempt_modules()
+    exempt, known = reference.exempt_modules(), {name for name, _ in reference.named_modules()}
     for site, product in match(plan, run):
         if site is None:
             continue
@@ -73,20 +74,28 @@ def sites(
         if product is None:
             raise _refusal(planned.path, "the quantized generator computes it in some other way")
         try:
-            found.append(_site(planned.path, planned.kind, seen[product], module))
+            found.append(_site(planned.path, planned.kind, seen[product], module, known))
         except affine.NotAffine as reason:
             raise _refusal(planned.path, str(reason)) from reason
     return found, energies
 
 
 @dataclass(frozen=True)
+class _Origin:
+    """The module that a value came out of, and the one that its input came out of; None for no module."""
+
+    path: str
+    before: str | None
+
+
+@dataclass(frozen=True)
 class _Seen:
     product: Product
     bias: Tensor | None
-    origins: tuple[str | None, ...]
+    origins: tuple[_Origin | None, ...]
 
 
-def _site(path: str, kind: str, seen: _Seen, module: nn.Module) -> Site:
+def _site(path: str, kind: str, seen: _Seen, module: nn.Module, known: set[str]) -> Site:
     left, right = seen.product.left, seen.product.right
     first = _activation(module, seen.origins[0], left)
     if kind == "matmul":
@@ -94,10 +103,24 @@ def _site(path: str, kind: str, seen: _Seen, module: nn.Module) -> Site:
     if kind == "linear":
         right = right.transpose(-1, -2)
     weight = affine.weight(right.detach().numpy(), 1 if kind == "conv_transposed" else 0)
-    return Site(path, (first,), weight, right.detach().clone(), seen.bias)
+    before = None if seen.origins[0] is None else seen.origins[0].before
+    factors = None if before is None or before in known else _factors(module.get_submodule(before), left)
+    return Site(path, (first,), weight, right.detach().clone(), seen.bias, factors)
 
 
-def _activation(module: nn.Module, origin: str | None, operand: Tensor) -> affine.Activation:
+def _factors(inserted: nn.Module, operand: Tensor) -> NDArray[np.float32] | None:
+    """By what a module that full precision lacks multiplies each channel; None if that isn't all it does."""
+    shape = (2, operand.shape[1], *(1 for _ in operand.shape[2:]))
+    values = torch.linspace(-3, 3, 2 * operand.shape[1]).reshape(shape)
+    with torch.no_grad():
+        factors: Tensor = inserted(torch.ones(shape))[:1]
+        scaled = inserted(values)
+    if bool((factors == 1).all()) or not torch.allclose(scaled, values * factors, rtol=1e-5, atol=0):
+        return None
+    return factors.flatten().numpy().copy()
+
+
+def _activation(module: nn.Module, origin: _Origin | None, operand: Tensor) -> affine.Activation:
     if origin is None:
         raise affine.NotAffine("no module rounds its input")
 
@@ -105,7 +128,7 @@ def _activation(module: nn.Module, origin: str | None, operand: Tensor) -> affin
         # As many dimensions as the operand has: some toolkits look at them.
         shaped = values.reshape([1] * (operand.ndim - 1) + [-1])
         with torch.no_grad():
-            rounded: Tensor = module.get_submodule(origin)(shaped)
+            rounded: Tensor = module.get_submodule(origin.path)(shaped)
         return rounded.reshape(-1)
 
     return affine.activation(quantizer, float(operand.abs().max()))
@@ -121,26 +144,35 @@ def _key(value: Tensor) -> int:
     return address
 
 
-@contextmanager
-def _origins(module: nn.Module, origins: dict[int, str]) -> Iterator[None]:
-    """Note for every storage which module of one input and one output of its shape gave it last."""
-    kept: list[Tensor] = []  # so that no storage's address is used again
+@dataclass
+class _Origins:
+    """Which module of one input and one output of its shape gave each storage last."""
 
-    def note(name: str) -> Callable[..., None]:
+    _by_key: dict[int, _Origin] = field(default_factory=dict)
+    _kept: list[Tensor] = field(default_factory=list)  # so that no storage's address is used again
+
+    def of(self, value: Tensor) -> _Origin | None:
+        return self._by_key.get(_key(value))
+
+    @contextmanager
+    def noted(self, module: nn.Module) -> Iterator[None]:
+        """Note them inside."""
+        with ExitStack() as handles:
+            for name, child in module.named_modules():
+                if name:
+                    handles.callback(child.register_forward_hook(self._note(name)).remove)
+            yield
+
+    def _note(self, name: str) -> Callable[..., None]:
         def hook(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             if len(inputs) != 1 or not isinstance(output, Tensor) or not isinstance(inputs[0], Tensor):
                 return
             if output.shape == inputs[0].shape and _key(output) != _key(inputs[0]):
-                kept.append(output)
-                origins[_key(output)] = name
+                self._kept += [inputs[0], output]
+                before = self.of(inputs[0])
+                self._by_key[_key(output)] = _Origin(name, None if before is None else before.path)
 
         return hook
-
-    with ExitStack() as handles:
-        for name, child in module.named_modules():
-            if name:
-                handles.callback(child.register_forward_hook(note(name)).remove)
-        yield
 
 
 def _refusal(path: str, reason: str) -> UserError:

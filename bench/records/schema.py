@@ -218,8 +218,9 @@ class Deployed(Part):
     `parity` is agreement with the module that the graph was written from, `change` an integer graph's
     agreement with full precision. Times are of one image; `ratio` is how many times as fast as the
     best full precision of the same run. `integer_share` is the share of MACs that integer kernels
-    executed, as the runtime reports it, `weight_bits` the width of the stored weights with sign, and
-    `memory` by how many bytes opening and running the graph let the process grow.
+    executed, as the runtime reports it, `note` names the operators that ran without one, `weight_bits` is
+    the width of the stored weights with sign, and `memory` by how many bytes opening and running the
+    graph let the process grow.
     """
 
     runtime: Slug
@@ -234,6 +235,7 @@ class Deployed(Part):
     integer_share: Share | None = None
     weight_bits: Annotated[int, Field(ge=1, le=8)] | None = None
     memory: Count | None = None
+    note: Text | None = None
     reason: Text | None = None
 
     @model_validator(mode="after")

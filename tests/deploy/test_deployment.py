@@ -101,6 +101,8 @@ def test_a_deployment_times_what_agrees_and_says_why_not_else() -> None:
     assert integer["throughput"]["batch"] == 2
     # Rounded at the inputs alone, a convolution of ONNX Runtime runs in floating point.
     assert found["onnxruntime", "int8"]["integer_share"] < 0.5
+    assert found["onnxruntime", "int8"]["note"].startswith("no integer kernel ran ")
+    assert integer["parity"]["n"] > found["openvino", "fp32"]["parity"]["n"]
     plain = [found[name, "fp32"] for name in ("onnxruntime", "openvino")]
     best = min(plain, key=lambda line: line["latency_ms"]["median"])
     assert best["ratio"] == {"median": 1.0, "low": 1.0, "high": 1.0}
@@ -118,6 +120,27 @@ def test_a_cell_without_a_graph_still_has_its_full_precision() -> None:
     assert part["file_bytes"] is None
 
 
+def test_an_exporter_that_fails_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Prepared) -> onnx.ModelProto:
+        raise NotImplementedError("aten::strange has no graph\nand a long trace")
+
+    monkeypatch.setattr(Kept, "graph", broken)
+    part = deploy(prepared(), settings("onnxruntime"), KEY)
+    assert part["reason"] == "the export failed: aten::strange has no graph"
+    assert lines(part)["onnxruntime", "fp32"]["latency_ms"]["median"] > 0
+
+
+def test_an_opset_too_old_is_a_reason_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = prepared().graph()
+    for opset in graph.opset_import:
+        opset.version = 9  # before there were QuantizeLinear and DequantizeLinear
+    monkeypatch.setattr(Kept, "graph", lambda _: copy.deepcopy(graph))
+    part = deploy(prepared(), settings("onnxruntime"), KEY)
+    found = lines(part)
+    assert "onnxruntime can't run the model" in found["onnxruntime", "int8"]["reason"]
+    assert found["onnxruntime", "fp32"]["latency_ms"]["median"] > 0
+
+
 def test_full_precision_is_deployed_without_integers() -> None:
     part = deploy(prepared("baseline", "FP32"), settings("onnxruntime"), KEY)
     assert part["reason"] is None
@@ -130,7 +153,7 @@ def test_a_graph_of_other_images_has_no_latency(monkeypatch: pytest.MonkeyPatch)
         found = open_engine(engine, model, *rest)
         if model.generator is not None:
             return found
-        return engines.Opened(lambda values: -found.run(values), found.share)
+        return engines.Opened(lambda values: -found.run(values), found.executed)
 
     monkeypatch.setattr(deployment, "open_engine", other)
     found = lines(deploy(prepared(), settings("onnxruntime"), KEY))
@@ -181,7 +204,7 @@ def test_ncnn_gives_the_generators_images() -> None:
 
 
 def test_ncnn_takes_no_integers_and_says_so() -> None:
-    with pytest.raises(Unavailable, match="QuantizeLinear"):
+    with pytest.raises(Unavailable, match="no zero points"):
         open_engine("ncnn", Model(b"graph", None), [np.zeros((1, 3, 16, 16), np.float32)], 1)
 
 

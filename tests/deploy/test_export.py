@@ -108,21 +108,25 @@ def test_weights_become_integers_that_give_them_back() -> None:
         affine.weight(source.normal(size=(2, 4000)).astype(np.float32), axis=0)
 
 
-def test_a_file_runs_with_onnxruntime_alone(tmp_path: Path) -> None:
+def test_a_file_runs_with_onnxruntime_alone_as_the_docs_say(tmp_path: Path) -> None:
     module, generator, inputs = quantized("sagan", "W4A8")
     path, images = tmp_path / "model.onnx", tmp_path / "images.npy"
     path.write_bytes(deployable(quantized_graph(module, generator, inputs)))
-    snippet = (
-        (Path(__file__).parents[2] / "docs/deploy.md").read_text().split("```python\n")[1].split("```")[0]
-    )
-    code = snippet.replace("model.onnx", str(path)).replace("images.npy", str(images))
-    check = "import sys; sys.modules['torch'] = None; sys.modules['ganqbench'] = None\n"
-    done = subprocess.run([sys.executable, "-c", check + code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    written = np.load(images)
-    assert written.dtype == np.uint8
-    assert written.shape[1:] == (16, 16, 3)
-    assert written.std() > 0
+    for page in ("README.md", "docs/deploy.md"):
+        blocks = (Path(__file__).parents[2] / page).read_text().split("```python\n")[1:]
+        (snippet,) = [one for block in blocks if "onnxruntime" in (one := block.split("```")[0])]
+        assert len([line for line in snippet.splitlines() if line]) <= 10
+        code = snippet.replace("model.onnx", str(path)).replace("images.npy", str(images))
+        check = "import sys; sys.modules['torch'] = None; sys.modules['ganqbench'] = None\n"
+        done = subprocess.run(
+            [sys.executable, "-c", check + code], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        written = np.load(images)
+        assert written.dtype == np.uint8
+        assert written.shape[1:] == (16, 16, 3)
+        assert written.std() > 0
+        images.unlink()
 
 
 def test_files_shrink_by_the_width_of_their_weights() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ganqbench.deploy.latency import LEAST_ROUNDS, Spread, Timings, interleaved
-from ganqbench.deploy.machine import grown, pinned, watched
+from ganqbench.deploy.machine import Load, grown, pinned
 
 
 def test_intervals_hold_the_median_as_often_as_they_say() -> None:
@@ -65,11 +65,24 @@ def test_the_process_is_pinned_only_inside() -> None:
 
 
 def test_a_machine_that_does_not_tell_its_load_counts_as_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    with watched() as load:
+    load = Load()
+    assert (load.others, load.busy) == (None, False)  # nothing was watched, nothing disturbed
+    with load.watching():
         time.sleep(0.05)
     assert load.others is not None
     assert load.others >= 0
     monkeypatch.setattr("ganqbench.deploy.machine._processor_seconds", lambda: None)
-    with watched() as unknown:
+    with load.watching():
         pass
-    assert unknown.busy
+    assert (load.others, load.busy) == (None, True)
+
+
+def test_what_others_use_while_nobody_watches_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 0.0, 50.0, 50.0 + 1.0])
+    monkeypatch.setattr("ganqbench.deploy.machine._processor_seconds", lambda: next(seconds))
+    load = Load()
+    for _ in range(2):
+        with load.watching():
+            time.sleep(0.01)
+    assert load.burnt is not None
+    assert 0 < load.burnt <= 1

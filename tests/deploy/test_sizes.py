@@ -18,10 +18,16 @@ MOST = {"W8A8": 0.28, "W4A8": 0.16}
 """Share of the full-precision file."""
 
 
-@pytest.fixture(scope="module", params=["stylegan2-cifar10", "sagan-cifar10", "cyclegan-edges2emoji"])
+GANS = ("stylegan2-cifar10", "sagan-cifar10", "cyclegan-edges2emoji", "cyclegan-vintagify")
+SIDE = 32
+"""Pixels of the images that convolutional generators are traced with: files don't depend on them."""
+
+
+@pytest.fixture(scope="module", params=GANS)
 def whole(request: pytest.FixtureRequest) -> tuple[Generator, Inputs, int]:
     generator = ZOO.entry(request.param).load().eval()
     inputs = ZOO.entry(request.param).inputs("calibrate").batch([0, 1])
+    inputs = tuple(value[..., :SIDE, :SIDE] if value.ndim == 4 else value for value in inputs)
     return generator, inputs, len(float_graph(generator, inputs).SerializeToString())
 
 
@@ -34,7 +40,7 @@ def test_files_shrink_with_the_width(whole: tuple[Generator, Inputs, int], bits:
     )
     module = load_adapter("ganq").quantize(copy.deepcopy(generator), [inputs], cell)
     model = quantized_graph(module, generator, inputs)
-    assert len(deployable(model)) < MOST[bits] * size
+    assert len(deployable(model)) <= MOST[bits] * size
     layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
     weights = sum(one.weight.numel() for one in generator.modules() if isinstance(one, layers))
     # The integers themselves are all there: nothing is smaller than its weights.

@@ -1,0 +1,59 @@
+"""`ganqbench deploy` and `export`: what can't be deployed is said in sentences, and the rest goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ganqbench.cli import deploy as command
+from ganqbench.cli.deploy import deploy
+from ganqbench.cli.export import export
+from ganqbench.errors import UserError
+
+
+@pytest.mark.parametrize("tool", [deploy, export])
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("missing.json", None, "There is no file"),
+        ("folder.json", "", "is no record: is a link or no ordinary file."),
+        ("broken.json", "{}", "is no record"),
+        ("word", None, "names no cell"),
+    ],
+)
+def test_what_is_no_record_is_told_in_sentences(
+    tool: Any, name: str, content: str | None, problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    if name == "folder.json":
+        path.mkdir()
+    elif content is not None:
+        path.write_text(content)
+    done = CliRunner().invoke(tool, [str(path), *(["--out", str(tmp_path / "m")] if tool is export else [])])
+    said = done.output if tool is deploy else str(done.exception)
+    assert problem in said
+    assert "Errno" not in said
+    assert done.exit_code == 1
+    assert not (tmp_path / "m").exists()
+
+
+def test_one_cell_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Found:
+        def model_dump(self, **_: Any) -> dict[str, Any]:
+            return {"rounds": 7}
+
+    def measured(text: str, *_: Any, **__: Any) -> Found:
+        if text == "bad":
+            raise UserError("It is stale.", "Run it again.")
+        return Found()
+
+    monkeypatch.setattr(command, "_measured", measured)
+    done = CliRunner().invoke(deploy, ["--json", "bad", "good"])
+    assert done.exit_code == 1
+    assert "Error: It is stale.\nRun it again." in done.output
+    assert json.loads(done.stdout) == {"rounds": 7}
+    assert CliRunner().invoke(deploy, ["good", "--json"]).exit_code == 0
