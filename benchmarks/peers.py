@@ -78,7 +78,7 @@ def script(folder: Path, state: dict[str, Tensor]) -> None:
     """Writes the network in the format that clean-fid and this project read."""
     layers = nn.Sequential(*published(state).blocks, nn.Flatten())
     with torch.no_grad():
-        traced = torch.jit.trace(layers, torch.zeros(BATCH, 3, SIZE, SIZE))
+        traced = torch.jit.trace(layers, torch.zeros(1, 3, SIZE, SIZE))
     torch.jit.save(torch.jit.script(Script(traced).eval()), folder / SCRIPT)
 
 
@@ -152,7 +152,7 @@ def compare(count: int, rounds: int, threads: int) -> dict[str, Any]:
     """Figures of every contender, by name; `agreement` is on images that nobody has to resize."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 3, 64, 64), dtype=np.uint8)
-    native = rng.integers(0, 256, (BATCH, 3, SIZE, SIZE), dtype=np.uint8)
+    native = rng.integers(0, 256, (min(BATCH, count), 3, SIZE, SIZE), dtype=np.uint8)
     found: dict[str, Any] = {}
     runs: dict[str, Run] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -188,6 +188,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--busy", action="store_true", help="say that the machine had other work to do")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
@@ -200,6 +201,7 @@ def main(arguments: list[str]) -> None:
         "date": now(),
         "commit": commit,
         "dirty": dirty,
+        "busy": chosen.busy,
         "hardware": hardware(chosen.threads),
         "images": chosen.images,
         "figures": figures,
