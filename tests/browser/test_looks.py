@@ -101,6 +101,24 @@ def test_on_a_phone_the_method_stays_in_view(site: Path, look: Open) -> None:
     assert page.locator("tbody th").first.bounding_box()["x"] >= 0
 
 
+def test_on_a_phone_no_filter_is_cut_off(site: Path, look: Open) -> None:
+    page = look(site / BOARD, width=390)
+    chips = page.locator(".filters .chip:visible")
+    assert chips.count() > 8
+    assert chips.evaluate_all("chips => chips.every(chip => chip.scrollWidth <= chip.clientWidth)")
+
+
+def test_answers_come_first_and_the_rest_on_demand(site: Path, look: Open) -> None:
+    page = look(site / "index.html")
+    first = page.locator(".finding").first
+    assert "Best at W8A8" in first.inner_text()
+    assert "of each backend" not in first.inner_text()
+    summary = first.locator("summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert "of each backend" in first.inner_text()
+
+
 @pytest.mark.parametrize("path", [str(BOARD), str(PIXELS), "index.html", "methods/index.html"])
 def test_it_is_whole_without_scripts(site: Path, look: Open, path: str) -> None:
     page = look(site / path, width=1360, java_script_enabled=False)

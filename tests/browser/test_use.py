@@ -123,12 +123,17 @@ def test_the_walk_by_keyboard(site: Path, look: Open) -> None:
     assert stage.evaluate("stage => stage.style.getPropertyValue('--reveal')") == "0%"
     page.keyboard.press("ArrowRight")
     assert stage.evaluate("stage => stage.style.getPropertyValue('--reveal')") == "1%"
+    # Back to the choice of a bit-width: another picture comes.
+    shown = page.locator("[data-right] img").get_attribute("src")
+    walk(page, lambda: page.evaluate("document.activeElement.matches('[data-pick]')"), key="Shift+Tab")
+    page.locator("[data-pick]").first.press("Enter")
+    expect(page.locator("[data-right] img")).not_to_have_attribute("src", shown)
 
 
-def walk(page: Page, there: Callable[[], bool], limit: int = 120) -> None:
-    """Tab until the focus is there; every stop on the way can be seen."""
+def walk(page: Page, there: Callable[[], bool], limit: int = 120, key: str = "Tab") -> None:
+    """Tab until the focus is there."""
     for _ in range(limit):
-        page.keyboard.press("Tab")
+        page.keyboard.press(key)
         if there():
             return
     raise AssertionError(f"not reached in {limit} steps")
@@ -155,8 +160,7 @@ def test_the_command_is_copied(site: Path, look: Open) -> None:
     from playwright.sync_api import expect
 
     page = look(site / BOARD.parent / "brevitas.gptq.W4A8.s0.html")
-    button = page.get_by_role("button", name="Copy")
-    button.focus()
+    walk(page, lambda: page.evaluate("document.activeElement.matches('[data-copy]')"))
     page.keyboard.press("Enter")
     # From disk there may be no clipboard: then the command is selected instead.
     expect(page.locator("[data-copy]")).to_have_text(re.compile("Copied|Selected"))
@@ -187,6 +191,7 @@ def test_a_link_leads_to_its_row(site: Path, look: Open) -> None:
 
     page = look(site / "index.html")
     page.locator(".findings a").first.click()
+    page.wait_for_url(re.compile("#"))  # a loaded machine takes its time
     row = page.locator("tr:target")
     expect(row).to_be_in_viewport()
     assert row.bounding_box()["y"] > 30  # not below the sticky header

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from ganqbench.cli.main import cli
+from ganqbench.cli.main import cli, main
 from ganqbench.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,32 @@ def test_commands_are_understood(
         elif word.endswith("/"):
             (tmp_path / word).mkdir(parents=True, exist_ok=True)
     parse(arguments)
+
+
+def runnable() -> list[str]:
+    """Commands that need nothing but this checkout; what would measure is asked for its plan."""
+    found = []
+    for words in sorted({words for _, words in commands()}):
+        if re.search(r"\b(new-adapter|my\.pkl|mine-v0|tcp://)", words):
+            continue
+        plan = " --dry-run" if " run " in words and "--dry-run" not in words else ""
+        found.append(words + plan)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", runnable())
+def test_commands_run(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    monkeypatch.setattr(sys, "argv", shlex.split(words))
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    said = capsys.readouterr()
+    assert not exit_.value.code, said.err
+    assert said.out
 
 
 def test_a_wrong_option_would_be_seen() -> None:

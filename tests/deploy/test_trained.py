@@ -1,0 +1,106 @@
+"""Generators that a recipe has trained, or whose channels a method has scaled, as graphs of integers."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganqbench.adapter import load_adapter
+from ganqbench.audit.integer import audit_model
+from ganqbench.cell import Cell
+from ganqbench.deploy.export import deployable, quantized_graph
+from ganqbench.deploy.operands import sites
+from ganqbench.deploy.parity import parity
+from ganqbench.deploy.session import IntegerSession
+from ganqbench.recipes.fine_tune import fine_tune
+from ganqbench.recipes.recipe import RECIPES
+from ganqbench.zoo.cyclegan import ResnetGenerator
+from ganqbench.zoo.generator import Generator, Inputs, InputSource, Split, ZooEntry
+from ganqbench.zoo.latents import Latents
+from ganqbench.zoo.sagan import SAGAN
+
+
+class Tiny(ZooEntry):
+    """A SAGAN of random weights."""
+
+    name, title, arch, resolution, licence = "sagan-tiny", "tiny", "studiogan-sagan", 16, "none"
+
+    @property
+    def weights_sha256(self) -> str:
+        return "0" * 64
+
+    def load(self) -> Generator:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            generator = SAGAN([16, 16, 8], z_dim=8, classes=3, attention=[1])
+            generator.train()(*generator.sample_inputs(64, 0))
+            for parameter in generator.parameters():
+                if parameter.shape == (1,):
+                    nn.init.constant_(parameter, 0.5)
+        return generator.eval()
+
+    def inputs(self, split: Split, resolution: int | None = None) -> InputSource:
+        return Latents(split, 8, 3)
+
+
+def quantized(generator: Generator, inputs: Inputs, method: str, bits: str) -> nn.Module:
+    cell = Cell.model_validate(
+        {"suite": "test", "suite_version": 0, "gan": "some", "adapter": "ganq", "seed": 0}
+        | {"method": method, "bits": bits}
+    )
+    return load_adapter("ganq").quantize(copy.deepcopy(generator), [inputs], cell)
+
+
+def test_a_generator_that_a_recipe_has_trained_is_exported_as_it_ended() -> None:
+    entry = Tiny()
+    generator = entry.load()
+    inputs = entry.inputs("calibrate").batch(range(4))
+    module = quantized(generator, inputs, "qat-smooth-lsq", "W4A8")
+    before = IntegerSession(deployable(quantized_graph(module, generator, inputs)))(*inputs)
+    recipe = replace(RECIPES["distill-short"], steps=4, check_every=2, choose=8, batch=4)
+    fine_tune(module, entry.load(), entry, recipe, resolution=16, weight_bits=4, seed=0)
+    session = IntegerSession(deployable(quantized_graph(module.eval(), generator, inputs)))
+    assert parity(session, module, [inputs]).psnr > 40
+    assert not torch.equal(session(*inputs), before)
+    report = audit_model(session, inputs, generator)
+    assert report.failure(4, 8) is None
+
+
+@pytest.mark.parametrize("bits", ["W8A8", "W4A8"])
+def test_channels_that_are_scaled_before_rounding_are_scaled_in_the_graph(bits: str) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
+        inputs = (torch.rand(3, 3, 16, 16) * 2 - 1,)
+    module = quantized(generator, inputs, "smooth", bits)
+    factors = [site.factors for site in sites(module, generator, inputs)[0]]
+    assert all(one is not None and one.std() > 0 for one in factors)
+    session = IntegerSession(deployable(quantized_graph(module, generator, inputs)))
+    assert parity(session, module, [inputs]).psnr > 40
+
+
+class Between(nn.Module):
+    """Stands between a layer's input and its quantizer and does what it is told."""
+
+    def __init__(self, does: str) -> None:
+        super().__init__()
+        self.does = does
+
+    def forward(self, x: Tensor) -> Tensor:
+        return {"nothing": x * 1.0, "shift": x + 0.5, "scale": x * 0.5}[self.does]
+
+
+@pytest.mark.parametrize(("does", "scaled"), [("nothing", False), ("shift", False), ("scale", True)])
+def test_only_a_module_that_scales_and_nothing_else_counts_as_a_scale(does: str, scaled: bool) -> None:
+    generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
+    inputs = (torch.rand(2, 3, 16, 16) * 2 - 1,)
+    module = quantized(generator, inputs, "ptq-mse", "W8A8")
+    layer = module.get_submodule("model.1")
+    layer.between = Between(does)
+    layer.register_forward_pre_hook(lambda one, given: (one.between(given[0]),), prepend=True)
+    found = {site.path: site.factors is not None for site in sites(module, generator, inputs)[0]}
+    assert found == {path: scaled and path == "model.1" for path in found}
