@@ -35,7 +35,7 @@ EDGES2EMOJI = CycleGANEmoji(
     "cyclegan-edges2emoji",
     "CycleGAN, edge drawings to emoji at 64 px",
     "emoji",
-    "99b689f8246e9a72a82e5dceee2ee99181b705b8b61a2a59bec87da56c20d3c8",
+    "34260ba7dd489fb18c5fcbcaa48a1cefca6341a2c4802db9ee055ad80b806dd9",
     "drawing",
     ranked=True,
 )
@@ -43,7 +43,7 @@ EMOJI2EDGES = CycleGANEmoji(
     "cyclegan-emoji2edges",
     "CycleGAN, emoji to edge drawings at 64 px",
     None,
-    "27df1512f28f88465387816c786d6eaee21de558d8bec33db9d2a1b5c6135390",
+    "a01352adcfe63267b3a6a7d0592d18fb61dbefb0c6f8cdb98656df37a03ef71c",
     "picture",
     ranked=False,
 )
