@@ -71,7 +71,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests against the installed wheel, one process with one thread per core."""
     install(session)
     workers = str(min(os.cpu_count() or 1, 4))
-    parallel = ("-n", workers, "--dist", "worksteal")
+    parallel = ("-n", workers, "--dist", "loadgroup")
     python(session, "-P", "-m", "pytest", *parallel, *session.posargs, OMP_NUM_THREADS="1")
 
 

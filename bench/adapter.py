@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ganqbench.errors import UserError, unknown_name
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ganqbench.zoo.generator import Inputs
 
 GROUP = "ganqbench.adapters"
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+"""Names of methods, which become parts of file names."""
 Kind = Literal["baseline", "ptq", "reconstruction", "qat"]
 
 
@@ -45,6 +48,10 @@ class Skip:
     """Why a cell is not run, as a sentence that helps whoever reads the board."""
 
     reason: str
+
+
+class BrokenAdapter(UserError):
+    """An adapter that can't be used, whatever is asked of it; all others still can."""
 
 
 class Adapter(ABC):
@@ -78,11 +85,21 @@ class Adapter(ABC):
         return tuple(name for name in self.requires if installed_version(name) is None)
 
     def skip(self, cell: Cell) -> Skip | None:
-        """The reason why this cell can't run here: a missing distribution, or `supports`."""
+        """The reason why this cell can't run here: a missing distribution, or what `declines` says."""
         if self.missing:
             names = " ".join(self.missing)
             return Skip(f"{self.name} needs {names}, which is not installed: pip install {names}")
-        return self.supports(cell)
+        return self.declines(cell)
+
+    def declines(self, cell: Cell) -> Skip | None:
+        """The answer of `supports`; BrokenAdapter where it raises or is no answer."""
+        try:
+            answer: object = self.supports(cell)
+        except Exception as error:  # whatever a contributor's file raises
+            raise _broken(self.name, f"its `supports` raised {type(error).__name__}: {error}") from error
+        if not (answer is None or isinstance(answer, Skip)):
+            raise _broken(self.name, f"its `supports` returned {answer!r} instead of None or a Skip")
+        return answer
 
 
 def installed_version(distribution: str) -> str | None:
@@ -94,36 +111,63 @@ def installed_version(distribution: str) -> str | None:
 
 
 def adapter_names() -> tuple[str, ...]:
-    """Registered adapters, sorted; raises UserError when two distributions claim one name."""
-    names = [point.name for point in entry_points(group=GROUP)]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise UserError(
-            f"Two installed distributions register an adapter named {doubled[0]!r}.",
-            "Uninstall one of them or rename its entry point.",
-        )
-    return tuple(sorted(names))
+    """Registered adapters, sorted."""
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
 
 
 def load_adapter(name: str) -> Adapter:
-    """Import and instantiate one adapter by its registered name; UserError if that can't be done."""
-    if name not in adapter_names():
+    """Import and instantiate one adapter by its registered name.
+
+    Raises UserError for an unknown name, BrokenAdapter for one that two distributions claim, whose
+    file can't be run, or that is not what an adapter has to be.
+    """
+    points = tuple(entry_points(group=GROUP, name=name))
+    if not points:
         raise unknown_name("adapter", name, adapter_names())
-    (point,) = entry_points(group=GROUP, name=name)
+    if len(points) > 1:
+        raise BrokenAdapter(
+            f"Two installed distributions register an adapter named {name!r}.",
+            "Uninstall one of them or rename its entry point.",
+        )
+    (point,) = points
     try:
         adapter = point.load()()
-    except Exception as error:  # whatever a contributor's file raises when it is run
+    except (Exception, SystemExit) as error:  # whatever a contributor's file raises when it is run
         where = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise UserError(
+        raise BrokenAdapter(
             f"Adapter {name!r} ({point.value}) can't be loaded: {type(error).__name__}{where}: {error}.",
             "Mend its file, import its toolkit inside functions only, or uninstall its distribution.",
         ) from error
-    if not isinstance(adapter, Adapter) or adapter.name != name:
-        raise UserError(
+    if not isinstance(adapter, Adapter) or getattr(adapter, "name", None) != name:
+        raise BrokenAdapter(
             f"Entry point {name!r} ({point.value}) is not an Adapter of that name.",
             "Let it name a subclass of ganqbench.adapter.Adapter whose `name` is the entry point's.",
         )
+    if fault := _fault(adapter):
+        raise _broken(name, fault)
     return adapter
+
+
+def _fault(adapter: Adapter) -> str | None:
+    """What is wrong with the adapter's declarations, since they come from anybody's file."""
+    requires: object = getattr(adapter, "requires", None)
+    if not isinstance(requires, tuple) or not all(isinstance(one, str) for one in requires):
+        return "its `requires` is not a tuple of distributions' names"
+    methods: object = getattr(adapter, "methods", None)
+    if not isinstance(methods, Mapping):
+        return "its `methods` is not a mapping of names to Methods"
+    for key, method in methods.items():
+        if not isinstance(key, str) or not SLUG.fullmatch(key):
+            return f"its method's name {key!r} is not made of lower-case letters, digits, - and _"
+        if not isinstance(method, Method) or method.kind not in get_args(Kind):
+            return f"its method {key!r} is not a Method of a known kind"
+    return None
+
+
+def _broken(name: str, fault: str) -> BrokenAdapter:
+    return BrokenAdapter(
+        f"Adapter {name!r} can't be used: {fault}.", "Mend its file, or uninstall its distribution."
+    )
 
 
 def claimed(bits: Bits) -> tuple[int, int]:

@@ -58,12 +58,16 @@ def _gans() -> list[dict[str, Any]]:
 
 def _methods(broken: list[UserError]) -> list[dict[str, Any]]:
     """Rows of all methods; adapters that can't be loaded go to `broken`."""
-    adapters = []
+    rows = []
     for name in adapter_names():
         try:
-            adapters.append(load_adapter(name))
+            rows += _rows(load_adapter(name))
         except UserError as error:
             broken.append(error)
+    return rows
+
+
+def _rows(adapter: Adapter) -> list[dict[str, Any]]:
     return [
         {
             "name": f"{adapter.name}.{name}",
@@ -79,14 +83,13 @@ def _methods(broken: list[UserError]) -> list[dict[str, Any]]:
             "installed": not adapter.missing,
             "support": _support(adapter, name),
         }
-        for adapter in adapters
         for name, method in adapter.methods.items()
     ]
 
 
 def _takes(adapter: Adapter, method: str, bits: str) -> bool:
     """Whether the adapter accepts these bits on any architecture, whatever is installed here."""
-    return any(adapter.supports(_cell(adapter, method, bits, arch)) is None for arch in ARCHITECTURES)
+    return any(adapter.declines(_cell(adapter, method, bits, arch)) is None for arch in ARCHITECTURES)
 
 
 def _support(adapter: Adapter, method: str) -> dict[str, str]:

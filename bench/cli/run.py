@@ -94,15 +94,17 @@ def run(
 ) -> None:
     """Run a suite; cells whose records are current are not run again.
 
-    Exit status 0: every cell is ok or skipped. 1: a cell failed, or the command is wrong. 128 + n: it was
-    stopped by signal n; the same command goes on from there.
+    Exit status 0: every cell is ok or skipped. 1: a cell failed, an adapter is broken and its cells were
+    left out, or the command is wrong. 128 + n: it was stopped by signal n; the same command goes on from
+    there.
     """
     from ganqbench.errors import UserError
-    from ganqbench.harness.gans import Gans
     from ganqbench.harness.calibration_room import too_many_seeds
+    from ganqbench.harness.gans import Gans
     from ganqbench.harness.home import home
     from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.plan import Filters, make_plan, unjudged
+    from ganqbench.harness.usable import Usable
     from ganqbench.suite import load_suite
 
     jobs = jobs or os.cpu_count() or 1
@@ -115,26 +117,29 @@ def run(
 
         suite = own_suite(suite, zoo.own)
     cells = Filters(gans, adapters, methods, bits, seeds, recipes).select(suite)
+    usable = Usable.of(cells)
+    for message in usable.broken:
+        click.echo(f"Error: {message}", err=True)
     if not dry_run:
-        for found in map(zoo.entry, dict.fromkeys(cell.gan for cell in cells)):
+        for found in map(zoo.entry, dict.fromkeys(cell.gan for cell in usable.cells)):
             if unjudged(found, suite.protocol[found.name]) is None:  # else its cells are skipped
                 found.prepare(offline=offline)
-    plan = make_plan(suite, cells, results, Ledger(home()) if here else None, zoo)
+    plan = make_plan(suite, usable.cells, results, Ledger(home()) if here else None, zoo)
     skipped = sum(item.skip is not None for item in plan.todo)
     click.echo(
         f"{suite.name}-v{suite.version}: {len(plan.todo)} cells to run ({skipped} of them can't run here), "
         f"{len(plan.done)} current. Budget of the whole suite: {suite.cpu_hours:g} CPU-hours."
     )
+    for sentence in too_many_seeds(plan.todo, zoo):
+        click.echo(f"Warning: {sentence}", err=True)
     if dry_run:
         from ganqbench.harness.cost import CostModel
         from ganqbench.harness.forecast import forecast
 
         click.echo(f"Estimate: {forecast(plan.todo, CostModel.of(results), jobs)}.")
-    for sentence in too_many_seeds(plan.todo, zoo):
-        click.echo(f"Warning: {sentence}", err=True)
         for item in plan.todo:
             click.echo(f"  {item.cell}" + (f"  skip: {item.skip.reason}" if item.skip else ""))
-        return
+        ctx.exit(1 if usable.broken else 0)
     from ganqbench.harness.run import run_plan
 
     summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
@@ -146,7 +151,7 @@ def run(
     click.echo(f"{counts}. Records: {results}/{suite.name}-v{suite.version}{elsewhere}")
     for record in summary.failures:
         click.echo(f"failed: {record.cell}: {record.reason}", err=True)
-    if summary.failures:
+    if summary.failures or usable.broken:
         ctx.exit(1)
 
 

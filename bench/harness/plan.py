@@ -170,7 +170,7 @@ def _planned(
         raise unknown_name(f"method of adapter {cell.adapter}", cell.method, adapter.methods)
     if cell.recipe is not None and cell.recipe not in RECIPES:
         raise unknown_name("recipe", cell.recipe, tuple(RECIPES))
-    declined = (None if adapter.missing else adapter.supports(cell)) or _untrainable(adapter, cell)
+    declined = (None if adapter.missing else adapter.declines(cell)) or _untrainable(adapter, cell)
     return Planned(
         cell=cell,
         key=resume_key(cell, suite, found, expected.code, expected.versions),

@@ -29,6 +29,14 @@ BAD = {
     "no quantize": (GOOD.replace("def quantize", "def quantise"), "abstract method"),
     "another name": (GOOD.replace('name = "mine"', 'name = "yours"'), "not an Adapter of that name"),
     "raises": (GOOD + "\nraise RuntimeError('at import')\n", "at import"),
+    "exits": ("raise SystemExit(0)\n" + GOOD, "SystemExit"),
+    "one distribution, not a tuple": (GOOD.replace("requires = ()", "requires = 'torch'"), "`requires`"),
+    "methods in a list": (GOOD.replace('{"ptq": Method("t", "ptq", "r")}', '["ptq"]'), "`methods`"),
+    "a method's name": (GOOD.replace('"ptq": M', '"../P tq": M'), "'../P tq'"),
+    "no method": (GOOD.replace('Method("t", "ptq", "r")', '{"kind": "ptq"}'), "not a Method"),
+    "another kind": (GOOD.replace('"t", "ptq", "r"', '"t", "magic", "r"'), "known kind"),
+    "supports raises": (GOOD + "\n    def supports(self, cell):\n        return self.nothing\n", "nothing"),
+    "supports answers": (GOOD + "\n    def supports(self, cell):\n        return False\n", "False"),
     "no adapter": ("class Mine:\n    name = 'mine'\n", "not an Adapter of that name"),
 }
 Install = Callable[..., dict[str, str]]
@@ -94,6 +102,8 @@ def test_two_distributions_of_one_name_are_an_error(install: Install) -> None:
     done = call(install(GOOD, "theirs"), "list", "methods")
     assert done.returncode == 1
     assert "Two installed distributions register an adapter named 'mine'" in done.stderr
+    assert "brevitas.ptq-mse" in done.stdout
+    assert "mine.ptq" not in done.stdout
     assert "Traceback" not in done.stderr
 
 
@@ -101,4 +111,5 @@ def test_a_name_that_the_package_has_is_an_error(install: Install) -> None:
     done = call(install(GOOD, "theirs", "brevitas"), "list", "methods")
     assert done.returncode == 1
     assert "'brevitas'" in done.stderr
+    assert "ganq.ptq-mse" in done.stdout
     assert "Traceback" not in done.stderr

@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import matrix
 
+from ganqbench.errors import UserError
+
 ENTRIES = pytest.StashKey[list[matrix.Entry]]()
 
 
@@ -35,12 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --adapter: of the tests that are no matter of every adapter, those that name it."""
+    """With --adapter: what is asked of every adapter, and the traps that name this one."""
     chosen = config.getoption("--adapter", None)
     if chosen:
-        kept = [item for item in items if "traps" not in item.nodeid or chosen in item.name]
+        kept = [item for item in items if _of_every_adapter(item) or chosen in item.name]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+def _of_every_adapter(item: pytest.Item) -> bool:
+    return not {"case", "trainable", "method", "adapter"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -64,19 +70,25 @@ def pytest_runtest_makereport(
 def pytest_sessionfinish(session: pytest.Session) -> None:
     path, found = session.config.getoption("--matrix", None), session.config.stash.get(ENTRIES, [])
     if path is not None and found:
-        matrix.write(matrix.merged(matrix.read(path), found), path)
+        import workbench
+
+        known = {f"{case.adapter}.{case.method}" for case in workbench.all_cases()}
+        matrix.write(matrix.merged(matrix.read(path), found, known), path)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize `case` over adapters x methods x architectures, `method` and `adapter`."""
+    """Parametrize `case` over adapters x methods x architectures, `trainable`, `method` and `adapter`."""
     import workbench
 
     chosen = metafunc.config.getoption("--adapter", None)
-    cases = [case for case in workbench.all_cases() if chosen in (None, case.adapter)]
-    if chosen and not cases:
-        raise pytest.UsageError(f"no adapter named {chosen!r} is registered: see `ganqbench list methods`")
+    try:
+        cases = workbench.all_cases(chosen)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", cases, ids=str)
+    if "trainable" in metafunc.fixturenames:
+        metafunc.parametrize("trainable", [case for case in cases if case.trainable], ids=str)
     if "adapter" in metafunc.fixturenames:
         metafunc.parametrize("adapter", sorted({case.adapter for case in cases}))
     if "method" in metafunc.fixturenames:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,11 +23,12 @@ class Entry:
     reason: str
 
 
-def merged(old: Iterable[Entry], new: Iterable[Entry]) -> list[Entry]:
-    """The old entries with those of the methods that were run again replaced."""
+def merged(old: Iterable[Entry], new: Iterable[Entry], known: Collection[str]) -> list[Entry]:
+    """The old entries with those of the methods that were run again replaced, and of `known` methods only."""
     fresh = list(new)
     again = {entry.method for entry in fresh}
-    return sorted([*(entry for entry in old if entry.method not in again), *fresh])
+    kept = (entry for entry in old if entry.method in known and entry.method not in again)
+    return sorted([*kept, *fresh])
 
 
 def read(path: Path) -> list[Entry]:

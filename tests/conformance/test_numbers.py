@@ -7,9 +7,14 @@ import copy
 import pytest
 import torch
 import workbench as wb
+from torch import nn
 
 from ganqbench.audit.integer import audit_model
+from ganqbench.deploy.export import quantized_graph
+from ganqbench.deploy.float_graph import float_graph
+from ganqbench.deploy.parity import parity
 from ganqbench.deploy.session import IntegerSession
+from ganqbench.errors import UserError
 
 # Decibels of W8A8. Entropy clips half of the range of StyleGAN2's long-tailed inputs, as it is meant to;
 # the others fit rounding to twelve items, fewer than a layer here has inputs.
@@ -38,10 +43,10 @@ def _assert_claim_holds(case: wb.Case, bits: str) -> None:
     reference = wb.generator_of(case.arch)
     report = audit_model(
         wb.quantized(case, bits),
-        wb.draw(reference, 4, seed=2),
+        wb.draw(reference, 2, seed=2),
         reference=reference,
         declared=wb.adapter_of(case.adapter).methods[case.method].exempt,
-        second=wb.draw(reference, 4, seed=3),
+        second=wb.draw(reference, 2, seed=3),
     )
     claim = case.cell(bits).bits
     assert report.failure(claim.weights, claim.activations) is None
@@ -78,8 +83,7 @@ def test_images_do_not_depend_on_the_batch(case: wb.Case) -> None:
 
 
 def test_a_calibrated_module_is_static(case: wb.Case) -> None:
-    _skip_if_declared(case, "W4A8")
-    module = wb.quantized(case, "W4A8")
+    module = _narrowest(case)
     inputs = wb.draw(wb.generator_of(case.arch), 4, seed=6)
     before = wb.render(module, inputs)
     wb.render(module, wb.draw(wb.generator_of(case.arch), 4, seed=7))
@@ -89,29 +93,47 @@ def test_a_calibrated_module_is_static(case: wb.Case) -> None:
 
 
 def test_state_survives_save_and_load(case: wb.Case) -> None:
-    _skip_if_declared(case, "W4A8")
-    module = wb.quantized(case, "W4A8")
+    module = _narrowest(case)
     inputs = wb.draw(wb.generator_of(case.arch), 4, seed=8)
     other = copy.deepcopy(module)
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.mul_(1.5)
     if isinstance(module, IntegerSession):  # its state are the bytes of the model, here of another one
-        other.load_state_dict(wb.state_of(wb.quantized(case, "W8A8")))
+        other.load_state_dict(_in_full_precision(case, module).state_dict())
     assert not torch.equal(wb.render(other, inputs), wb.render(module, inputs))
     other.load_state_dict(wb.state_of(module))
     assert torch.equal(wb.render(other, inputs), wb.render(module, inputs))
 
 
-def test_gradients_reach_what_a_recipe_trains(case: wb.Case) -> None:
-    method = wb.adapter_of(case.adapter).methods[case.method]
-    if not method.trainable:
-        pytest.skip("not a method for training")
-    _skip_if_declared(case, "W4A8")
-    module = copy.deepcopy(wb.quantized(case, "W4A8"))
-    inputs = wb.draw(wb.generator_of(case.arch), 4, seed=10)
+def _in_full_precision(case: wb.Case, like: IntegerSession) -> IntegerSession:
+    reference = wb.generator_of(case.arch)
+    graph = float_graph(reference, wb.draw(reference, 2, seed=8))
+    return IntegerSession(graph.SerializeToString(), like.runtime)
+
+
+def test_an_export_has_the_same_numbers(adapter: str) -> None:
+    """As integers, of the adapter's first method; what is a model already is that model."""
+    method = next(iter(wb.adapter_of(adapter).methods))
+    case = wb.Case(adapter, method, "cyclegan")
+    module = _narrowest(case)
+    if isinstance(module, IntegerSession):
+        assert IntegerSession(module.serialised, module.runtime).serialised == module.serialised
+        return
+    reference = wb.generator_of(case.arch)
+    try:
+        graph = quantized_graph(module, reference, wb.calibration_of(case.arch)[0])
+    except UserError as error:
+        pytest.skip(str(error))
+    session = IntegerSession(graph.SerializeToString(deterministic=True))
+    assert parity(session, module, [wb.draw(reference, 4, seed=12)]).psnr > 40
+
+
+def test_gradients_reach_what_a_recipe_trains(trainable: wb.Case) -> None:
+    module = copy.deepcopy(_narrowest(trainable))
+    inputs = wb.draw(wb.generator_of(trainable.arch), 4, seed=10)
     before = module(*inputs)
-    target = wb.generator_of(case.arch)(*inputs).detach()
+    target = wb.generator_of(trainable.arch)(*inputs).detach()
     parameters = {name: one for name, one in module.named_parameters() if one.requires_grad}
     loss = (before - target).square().mean()
     loss.backward()
@@ -125,15 +147,22 @@ def test_gradients_reach_what_a_recipe_trains(case: wb.Case) -> None:
         for name in touched:
             parameters[name].sub_(1e-4 * parameters[name].grad.sign())  # type: ignore[union-attr]
     assert not torch.equal(module(*inputs), before)  # the quantizers follow what was trained
+    if trainable.method in LEARN_SCALES:
+        scalars = [name for name in parameters if parameters[name].numel() == 1]
+        assert not touched.isdisjoint(scalars)
 
 
-def test_learned_scales_are_parameters(case: wb.Case) -> None:
-    if case.method not in ("qat-lsq", "qat-learn-amax"):
-        pytest.skip("learns weights only")
-    module = copy.deepcopy(wb.quantized(case, "W4A8"))
-    module(*wb.draw(wb.generator_of(case.arch), 4, seed=11)).square().mean().backward()
-    scalars = [one for one in module.parameters() if one.ndim <= 1 and one.numel() == 1 and one.requires_grad]
-    assert sum(one.grad is not None and bool(one.grad.any()) for one in scalars) >= 1
+LEARN_SCALES = {"qat-lsq", "qat-learn-amax", "lsq", "lsq-plus", "pact", "ewgs", "qat-smooth-lsq"}
+"""Methods whose activations have a learned number each."""
+
+
+def _narrowest(case: wb.Case) -> nn.Module:
+    """The case's shared module of the fewest bits; skips the test where there are none."""
+    bits = case.narrowest
+    if bits is None:
+        _skip_if_declared(case, "W8A8")
+    assert bits is not None
+    return wb.quantized(case, bits)
 
 
 def _skip_if_declared(case: wb.Case, bits: str) -> None:

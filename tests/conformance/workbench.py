@@ -100,6 +100,16 @@ class Case:
         """Why the adapter opts out."""
         return adapter_of(self.adapter).skip(self.cell(bits))
 
+    @property
+    def narrowest(self) -> str | None:
+        """The fewest bits of the matrix that the adapter takes."""
+        return next((bits for bits in ("W4A8", "W8A8") if self.skip(bits) is None), None)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a recipe can fine-tune what comes back."""
+        return adapter_of(self.adapter).methods[self.method].trainable
+
     def on(self, arch: str) -> Case:
         """The same method on another architecture."""
         return replace(self, arch=arch)
@@ -140,11 +150,14 @@ def signal_to_noise(images: Tensor, reference: Tensor) -> float:
     return math.inf if noise == 0 else 10 * math.log10(signal / noise)
 
 
-def all_cases() -> list[Case]:
-    """Every registered method but the baseline, on every architecture."""
+def all_cases(adapter: str | None = None) -> list[Case]:
+    """Every method of this adapter, or of all but the baseline, on every architecture.
+
+    Raises UserError for an adapter that is not registered or can't be loaded.
+    """
     return [
         Case(name, method, arch)
-        for name in adapter_names()
+        for name in ([adapter] if adapter else adapter_names())
         if name != "fp32"
         for method in adapter_of(name).methods
         for arch in ARCHITECTURES

@@ -41,11 +41,31 @@ def _runs(pid: int) -> bool:
         return True
 
 
+HEAD = """
+from ganqbench.adapter import Adapter, Method
+
+class Mine(Adapter):
+    name, requires, methods = "mine", (), {"ptq": Method("t", "ptq", "r")}
+
+    def quantize(self, generator, calibration, cell):
+        return generator
+
+    def supports(self, cell):
+        raise LookupError("no table for it")
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [("class Mine(\n", "SyntaxError"), ("import a_toolkit_that_nobody_has\n", "a_toolkit_that_nobody_has")],
+    [
+        ("class Mine(\n", "SyntaxError"),
+        ("import a_toolkit_that_nobody_has\n", "a_toolkit_that_nobody_has"),
+        ("import sys\nsys.exit()\n", "SystemExit"),
+        (HEAD, "no table for it"),
+    ],
+    ids=["syntax", "import", "exit", "supports"],
 )
-def test_a_file_that_can_not_be_loaded_is_one_message(
+def test_a_file_that_can_not_be_used_is_one_message_and_the_rest_goes_on(
     code: str,
     expected: str,
     make_suite: MakeSuite,
@@ -54,23 +74,48 @@ def test_a_file_that_can_not_be_loaded_is_one_message(
     tmp_path: Path,
 ) -> None:
     _install(tmp_path, "mine", code, plugin_environment)
-    done = command("run", "--suite", str(make_suite(["mine.ptq"])))
+    suite = make_suite(["mine.ptq", "faulty.honest"])
+    done = command("run", "--suite", str(suite), "--dry-run")
     assert done.returncode == 1
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "Cells left out: 1." in done.stderr
+    assert "2 cells to run" in done.stdout  # the baseline is the other
+
+
+def test_where_nothing_is_left_nothing_is_run(
+    make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
+) -> None:
+    _install(tmp_path, "mine", "class Mine(\n", plugin_environment)
+    done = command("run", "--suite", str(make_suite(["mine.ptq"])))
+    assert done.returncode == 1
+    assert "SyntaxError" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
-    # Whoever does without it is not bothered.
-    assert command("run", "--suite", str(make_suite(["faulty.honest"])), "--dry-run").returncode == 0
 
 
-def test_a_name_taken_twice_is_one_message(
+def test_the_others_are_recorded_beside_a_broken_one(
+    make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
+) -> None:
+    _install(tmp_path, "mine", "class Mine(\n", plugin_environment)
+    done = command("run", "--suite", str(make_suite(["mine.ptq", "faulty.honest"])))
+    assert done.returncode == 1
+    assert "SyntaxError" in done.stderr
+    (path,) = (tmp_path / "results").rglob("faulty.honest.*.json")
+    assert read(path).status == "ok"
+    assert not list((tmp_path / "results").rglob("mine.*"))
+
+
+def test_a_name_taken_twice_is_one_message_and_the_rest_goes_on(
     make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
 ) -> None:
     _install(tmp_path, "faulty", "", plugin_environment, distribution="theirs")
-    done = command("run", "--suite", str(make_suite(["faulty.honest"])), "--dry-run")
+    done = command("run", "--suite", str(make_suite(["faulty.honest", "ganq.ptq-mse"])), "--dry-run")
     assert done.returncode == 1
     assert "an adapter named 'faulty'" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "ganq.ptq-mse" in done.stdout
 
 
 def _install(

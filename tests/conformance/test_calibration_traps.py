@@ -1,0 +1,125 @@
+"""Traps of calibration and of what a toolkit leaves out: shown at the toolkit, and avoided by its adapter."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import workbench as wb
+from onnx import numpy_helper
+from torch import nn
+
+from ganqbench.adapters import brevitas as brevitas_adapter
+from ganqbench.deploy.runtimes import no_telemetry
+from ganqbench.deploy.session import IntegerSession
+
+
+def decibels(module: nn.Module, arch: str, n: int = 16) -> float:
+    reference = wb.generator_of(arch)
+    inputs = wb.draw(reference, n, seed=4)
+    return wb.signal_to_noise(wb.render(module, inputs), wb.render(reference, inputs))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def test_openvino_alone_fails_on_the_biases_of_attention() -> None:
+    """NNCF's fast bias correction of a converted torch model; the adapter hands it the ONNX graph."""
+    batches = wb.calibration_of("sagan")
+    with _quiet(), no_telemetry():
+        import nncf
+        import openvino
+
+        converted = openvino.convert_model(copy.deepcopy(wb.generator_of("sagan")), example_input=batches[0])
+        feeds = [tuple(value.numpy() for value in batch) for batch in batches]
+        with pytest.raises(ValueError, match="reshape"):
+            nncf.quantize(converted, nncf.Dataset(feeds), preset=nncf.QuantizationPreset.MIXED)
+    corrected = wb.quantized(wb.Case("openvino", "ptq-minmax-bias", "sagan"), "W8A8")
+    assert decibels(corrected, "sagan") > 20
+    plain = wb.quantized(wb.Case("openvino", "ptq-minmax", "sagan"), "W8A8")
+    moved = [not np.array_equal(a, b) for a, b in zip(_biases(corrected), _biases(plain), strict=True)]
+    assert sum(moved) > len(moved) / 2
+
+
+def _biases(module: nn.Module) -> list[np.ndarray]:
+    assert isinstance(module, IntegerSession)
+    graph = onnx.load_model_from_string(module.serialised).graph
+    values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    named = [node.input[2] for node in graph.node if node.op_type == "Conv" and len(node.input) > 2]
+    return [values[name] for name in named if name in values]
+
+
+def test_onnxruntime_reduced_ranges_leave_weights_of_seven_bits() -> None:
+    """255 * 64 * 2 fits into the sixteen bits in which AVX2 without VNNI adds; 255 * 127 * 2 does not."""
+    largest = {}
+    for method in ("ptq-minmax", "ptq-minmax-7bit"):
+        module = wb.quantized(wb.Case("onnxruntime", method, "cyclegan"), "W8A8")
+        assert isinstance(module, IntegerSession)
+        graph = onnx.load_model_from_string(module.serialised).graph
+        weights = [numpy_helper.to_array(one) for one in graph.initializer]
+        largest[method] = max(int(np.abs(w.astype(int)).max()) for w in weights if w.dtype == np.int8)
+    assert largest == {"ptq-minmax": 127, "ptq-minmax-7bit": 64}
+
+
+def test_brevitas_gptq_gains_from_the_calibration_that_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two small batches it may lose: here each layer sees all of them, and no layer is worse off."""
+    case = wb.Case("brevitas", "gptq", "sagan")
+    clever = wb.quantized(case, "W4A8")
+    monkeypatch.setattr(brevitas_adapter, "_round_columns", lambda *_: None)
+    assert decibels(clever, "sagan") > decibels(wb.quantize(case, "W4A8"), "sagan") + 0.3
+
+
+def test_modelopt_smooths_weights_of_eight_bits_alone() -> None:
+    """At others it skips the layers and goes on; the adapter declines those cells."""
+    case, plain = (wb.Case("modelopt", method, "sagan") for method in ("smoothquant", "ptq-max"))
+    assert case.skip("W4A8") is not None
+    assert case.skip("W8A8") is None
+
+    def moved(bits: str) -> bool:
+        with _quiet():
+            before, after = wb.state_of(wb.quantize(plain, bits)), wb.state_of(wb.quantize(case, bits))
+        return any(not torch.equal(after[key], before[key]) for key in before if key.endswith("weight"))
+
+    assert moved("W8A8")
+    assert not moved("W4A8")
+
+
+@pytest.mark.parametrize(
+    ("backend", "plain"),
+    [("brevitas", "ptq-minmax"), ("pytorch_quantization", "ptq-max"), ("ganq", "ptq-minmax")],
+)
+def test_percentiles_cost_little_on_images_unlike_those_of_calibration(backend: str, plain: str) -> None:
+    """Instance norms turn a clipped edge into an error everywhere; 0.001 % of the values is little enough."""
+    source = torch.Generator().manual_seed(5)
+    images = torch.randn(8, 3, 32, 32, generator=source).clamp(-1, 1)  # calibration has smooth ones
+    wanted = wb.render(wb.generator_of("cyclegan"), (images,))
+    whole, clipped = (
+        wb.signal_to_noise(
+            wb.render(wb.quantized(wb.Case(backend, name, "cyclegan"), "W8A8"), (images,)), wanted
+        )
+        for name in (plain, "ptq-percentile")
+    )
+    assert clipped > whole - 1.5
+
+
+def test_a_hundredth_of_the_values_would_be_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = wb.Case("brevitas", "ptq-percentile", "cyclegan")
+    usual = decibels(wb.quantized(case, "W8A8"), "cyclegan")
+    settings = brevitas_adapter._activation_quantizer
+    monkeypatch.setattr(
+        brevitas_adapter,
+        "_activation_quantizer",
+        lambda options: settings({**options, "percentile": 99.0}),
+    )
+    assert decibels(wb.quantize(case, "W8A8"), "cyclegan") < usual - 3
