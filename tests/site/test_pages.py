@@ -107,6 +107,7 @@ def test_columns_that_nobody_fills_are_left_out(small: tuple[Path, Path]) -> Non
             "audited",
             "size",
             "bops",
+            "energy",
             "calibration",
         )
     ]
