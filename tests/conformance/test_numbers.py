@@ -41,16 +41,18 @@ def test_every_product_runs_at_the_claimed_bits(case: wb.Case, bits: str) -> Non
 
 def _assert_claim_holds(case: wb.Case, bits: str) -> None:
     reference = wb.generator_of(case.arch)
+    exempt = wb.adapter_of(case.adapter).methods[case.method].exempt
     report = audit_model(
         wb.quantized(case, bits),
         wb.draw(reference, 2, seed=2),
         reference=reference,
-        declared=wb.adapter_of(case.adapter).methods[case.method].exempt,
+        declared=exempt,
         second=wb.draw(reference, 2, seed=3),
     )
     claim = case.cell(bits).bits
     assert report.failure(claim.weights, claim.activations) is None
-    assert report.coverage(claim.weights, claim.activations) >= 0.95
+    # Less only where the method says which layers it leaves wider; the rest has to hold all the same.
+    assert report.coverage(claim.weights, claim.activations) >= (0.5 if exempt else 0.95)
     forgotten = [
         op.site for op in report.sites if not op.declared and not op.meets(claim.weights, claim.activations)
     ]
