@@ -70,11 +70,17 @@ def cyclegan(
     """Train the edges <-> emoji CycleGAN, both directions at once."""
     from safetensors.torch import load_file
 
-    from ganqbench.train.cyclegan import DIRECTIONS, CycleGanConfig, publish_cyclegan, train_cyclegan
+    from ganqbench.train.cyclegan import (
+        DIRECTIONS,
+        REFINEMENT,
+        CycleGanConfig,
+        publish_cyclegan,
+        train_cyclegan,
+    )
     from ganqbench.train.emoji import read_glyphs, split_glyphs
 
     changes = {k: v for k, v in {"pairs": pairs, "seed": seed}.items() if v is not None}
-    config = replace(CycleGanConfig(), **changes)
+    config = replace(CycleGanConfig() if init is None else REFINEMENT, **changes)
     split = split_glyphs(read_glyphs(data))
     if not publish_only:
         start = {d: load_file(init / f"cyclegan-{d}.safetensors") for d in DIRECTIONS} if init else None
@@ -129,7 +135,55 @@ def gan(
     if not publish_only:
         train_gan(recipe, cifar, teacher, out, load_file(init) if init else None)
     target = weights or out / f"{recipe.config.network}.safetensors"
-    publish_gan(recipe, cifar, teacher, out, target, init)
+    publish_gan(recipe, recipe.config, cifar, teacher, out, target, init)
+    click.echo(f"wrote {target}")
+
+
+@main.command()
+@click.argument("network", type=click.Choice(["sagan", "stylegan2"]))
+@_data_options
+@click.option(
+    "--init", type=click.Path(path_type=Path), required=True, help="Generator weights to start from."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
+@click.option("--steps", type=int, help="Length of the run in steps.")
+@click.option("--rate", type=float, help="Learning rate at the start.")
+@click.option("--seed", type=int, help="Seed of sampling.")
+@click.option("--publish-only", is_flag=True, help="Write the best weights so far and stop.")
+def match(
+    network: str,
+    data: Path,
+    source: str,
+    cache: Path,
+    init: Path,
+    out: Path,
+    weights: Path | None,
+    steps: int | None,
+    rate: float | None,
+    seed: int | None,
+    publish_only: bool,
+) -> None:
+    """Bring a trained GAN's feature moments to the data's, without a discriminator."""
+    from safetensors.torch import load_file
+
+    from ganqbench.train.data import load_cifar10
+    from ganqbench.train.gan import publish_gan
+    from ganqbench.train.gan_recipe import GanRecipe
+    from ganqbench.train.match import match_gan
+    from ganqbench.train.sagan import SaganRecipe
+    from ganqbench.train.stylegan2 import StyleGan2Recipe
+    from ganqbench.train.teacher import load_teacher
+
+    recipe: GanRecipe = SaganRecipe() if network == "sagan" else StyleGan2Recipe()
+    changes = {"steps": steps, "learning_rate": rate, "seed": seed}
+    config = replace(recipe.matching, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+    cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
+    teacher = load_teacher()
+    if not publish_only:
+        match_gan(recipe, config, cifar, teacher, out, load_file(init))
+    target = weights or out / f"{config.network}.safetensors"
+    publish_gan(recipe, config, cifar, teacher, out, target, init)
     click.echo(f"wrote {target}")
 
 

@@ -22,7 +22,7 @@ from ganqbench.train.data import Cifar10
 from ganqbench.train.diffaugment import augment
 from ganqbench.train.distance import features_of, frechet, moments, variance_ratio
 from ganqbench.train.ema import Ema
-from ganqbench.train.gan_recipe import GanRecipe, Loss, draw_inputs
+from ganqbench.train.gan_recipe import GanConfig, GanRecipe, Loss, MatchConfig, draw_inputs
 from ganqbench.train.grid import save_grid
 from ganqbench.train.projected import ProjectedDiscriminator
 from ganqbench.train.run import Run, Stateful
@@ -70,7 +70,7 @@ class Training:
         for network in (self.generator, self.critic, teacher):
             network.to(memory_format=torch.channels_last)
         betas = (0.0, config.beta2)
-        groups = recipe.parameter_groups(self.generator)
+        groups = recipe.parameter_groups(self.generator, config.learning_rate_g)
         for group in groups:
             group["full_lr"] = group["lr"]
         self.opt_g = torch.optim.Adam(groups, betas=betas)
@@ -224,11 +224,18 @@ def train_gan(
 
 
 def publish_gan(
-    recipe: GanRecipe, data: Cifar10, teacher: Classifier, out: Path, path: Path, init: Path | None = None
+    recipe: GanRecipe,
+    config: GanConfig | MatchConfig,
+    data: Cifar10,
+    teacher: Classifier,
+    out: Path,
+    path: Path,
+    init: Path | None = None,
 ) -> None:
     """Writes the best average with what the teacher measures on 10,000 of its images.
 
-    `init` is the file that the run started from: its name for itself goes on in the new one's metadata.
+    `config` is that of the run in `out`, and `init` the file that the run started from: its name for
+    itself goes on in the new one's metadata.
     """
     best = load_state(out / "best.pt")
     generator = recipe.shipped().eval()
@@ -238,9 +245,9 @@ def publish_gan(
         path,
         {k: v for k, v in best["weights"].items() if not k.endswith("num_batches_tracked")},
         {
-            "network": recipe.config.network,
+            "network": config.network,
             "arguments": recipe.arguments,
-            "config": asdict(recipe.config),
+            "config": asdict(config),
             "data_source": data.train.source,
             "data_fingerprint": data.fingerprint,
             "images": best["done"],

@@ -46,12 +46,32 @@ class GanConfig:
     evaluate_images: int = 5_000
 
 
+@dataclass(frozen=True)
+class MatchConfig:
+    """What decides the weights of a last phase (match.py); its rate falls along half a cosine."""
+
+    network: str
+    seed: int
+    steps: int
+    learning_rate: float
+    batch: int = 200
+    memory: int = 2000
+    """Fakes whose moments are followed. Ten steps of them: more would lag behind."""
+    warm_steps: int = 20
+    ema: float = 0.99
+    real_images: int = 25_000
+    evaluate_every: int = 50
+    evaluate_images: int = 5_000
+
+
 class GanRecipe(ABC):
     """A configuration with its generator, which trains in one form and ships in another."""
 
     config: GanConfig
     refinement: GanConfig
     """What a trained generator goes on with: slower, so that its discriminator keeps up."""
+    matching: MatchConfig
+    """What its last phase, without a critic, consists of."""
     z_dim: int
     """Length of the latent."""
     arguments: Mapping[str, object]
@@ -75,9 +95,9 @@ class GanRecipe(ABC):
     ) -> Tensor:
         """Images of latents ``[N, z_dim]`` and labels ``[N]``; ``rng`` is given while training."""
 
-    def parameter_groups(self, generator: nn.Module) -> list[dict[str, object]]:
+    def parameter_groups(self, generator: nn.Module, learning_rate: float) -> list[dict[str, object]]:
         """Groups for Adam with a learning rate each."""
-        return [{"params": list(generator.parameters()), "lr": self.config.learning_rate_g}]
+        return [{"params": list(generator.parameters()), "lr": learning_rate}]
 
 
 def draw_inputs(n: int, z_dim: int, rng: torch.Generator, classes: int = 10) -> tuple[Tensor, Tensor]:

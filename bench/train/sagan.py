@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ganqbench.train.gan_recipe import GanConfig, GanRecipe
+from ganqbench.train.gan_recipe import GanConfig, GanRecipe, MatchConfig
 from ganqbench.zoo.sagan import SAGAN, add_spectral_norm
 
 CONFIG = GanConfig(
@@ -35,11 +35,14 @@ REFINEMENT = replace(
     evaluate_every=8_000,
 )
 
+MATCHING = MatchConfig("sagan-cifar10", seed=5, steps=600, learning_rate=5e-6)
+
 
 class SaganRecipe(GanRecipe):
     """Channels 256-128-64-32 from 4 to 32 pixels, attention at 16."""
 
     refinement = REFINEMENT
+    matching = MATCHING
     z_dim = 128
     arguments: Mapping[str, object] = {
         "widths": [256, 128, 64, 32],

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganqbench.train.gan_recipe import GanConfig, GanRecipe
+from ganqbench.train.gan_recipe import GanConfig, GanRecipe, MatchConfig
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
 CONFIG = GanConfig(
@@ -38,11 +38,14 @@ REFINEMENT = replace(
     evaluate_every=6_000,
 )
 
+MATCHING = MatchConfig("stylegan2-cifar10", seed=6, steps=1000, learning_rate=1.5e-4)
+
 
 class StyleGan2Recipe(GanRecipe):
     """Skip architecture, channels 192-128-64-32 from 4 to 32 pixels, two mapping layers."""
 
     refinement = REFINEMENT
+    matching = MATCHING
     z_dim = 128
     arguments: Mapping[str, object] = {
         "channels": [192, 128, 64, 32],
@@ -85,7 +88,7 @@ class StyleGan2Recipe(GanRecipe):
         noisy: Tensor = generator.synthesis(ws, "random", rng)
         return noisy
 
-    def parameter_groups(self, generator: nn.Module) -> list[dict[str, object]]:
+    def parameter_groups(self, generator: nn.Module, learning_rate: float) -> list[dict[str, object]]:
         """One group per equalised learning rate."""
         assert isinstance(generator, StyleGAN2)
-        return generator.parameter_groups(self.config.learning_rate_g)
+        return generator.parameter_groups(learning_rate)

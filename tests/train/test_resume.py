@@ -16,6 +16,7 @@ from ganqbench.train.data import Cifar10
 from ganqbench.train.emoji import EmojiSplit, Glyphs, split_glyphs
 from ganqbench.train.gan import Training, train_gan
 from ganqbench.train.gan_recipe import GanRecipe
+from ganqbench.train.match import Matching, match_gan
 from ganqbench.train.patchgan import FakePool
 from ganqbench.train.sagan import SaganRecipe
 from ganqbench.train.stylegan2 import StyleGan2Recipe
@@ -68,6 +69,26 @@ def test_gan(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
         assert _same(ends[0][part], ends[1][part])
     assert _same(ends[0]["ema"]["average"], ends[1]["ema"]["average"])
     assert (tmp_path / "whole" / "samples" / "00000016.png").exists()
+
+
+@pytest.mark.parametrize("recipe", [SaganRecipe(), StyleGan2Recipe()], ids=["sagan", "stylegan2"])
+def test_matching(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
+    config = replace(recipe.matching, steps=3, batch=20, memory=100, real_images=60, evaluate_images=100)
+    teacher = build_classifier("teacher").eval()
+    init = recipe.shipped().state_dict()
+    match_gan(recipe, config, tiny, teacher, tmp_path / "whole", init)
+
+    first = Matching(recipe, config, tiny, teacher, tmp_path / "parts", init)
+    first.fill()
+    first.step()
+    first.run.save()
+    match_gan(recipe, config, tiny, teacher, tmp_path / "parts", init)
+    ends = [load_state(tmp_path / part / "checkpoint.pt")["parts"] for part in ("whole", "parts")]
+    assert _same(ends[0]["generator"], ends[1]["generator"])
+    assert _same(ends[0]["ema"]["average"], ends[1]["ema"]["average"])
+    assert not _same(ends[0]["generator"], init)
+    with pytest.raises(ValueError, match="another configuration"):
+        match_gan(recipe, replace(config, seed=1), tiny, teacher, tmp_path / "parts", init)
 
 
 def _emoji() -> EmojiSplit:
