@@ -70,17 +70,11 @@ def cyclegan(
     """Train the edges <-> emoji CycleGAN, both directions at once."""
     from safetensors.torch import load_file
 
-    from ganqbench.train.cyclegan import (
-        DIRECTIONS,
-        REFINEMENT,
-        CycleGanConfig,
-        publish_cyclegan,
-        train_cyclegan,
-    )
+    from ganqbench.train.cyclegan import DIRECTIONS, CycleGanConfig, publish_cyclegan, train_cyclegan
     from ganqbench.train.emoji import read_glyphs, split_glyphs
 
     changes = {k: v for k, v in {"pairs": pairs, "seed": seed}.items() if v is not None}
-    config = replace(CycleGanConfig() if init is None else REFINEMENT, **changes)
+    config = replace(CycleGanConfig(), **changes)
     split = split_glyphs(read_glyphs(data))
     if not publish_only:
         start = {d: load_file(init / f"cyclegan-{d}.safetensors") for d in DIRECTIONS} if init else None

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ganqbench.train.checkpoint import describe_weights, export_weights, load_state, save_state
-from ganqbench.train.diffaugment import augment
 from ganqbench.train.ema import Ema
 from ganqbench.train.emoji import EmojiSplit, Glyphs
 from ganqbench.train.grid import save_grid
@@ -28,7 +27,6 @@ from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.edges import edge_drawing
 
 DIRECTIONS = ("edges2emoji", "emoji2edges")
-_BOTH_WAYS = (DIRECTIONS, DIRECTIONS[::-1])
 
 
 @dataclass(frozen=True)
@@ -45,18 +43,8 @@ class CycleGanConfig:
     beta1: float = 0.5
     cycle_weight: float = 10.0
     pool: int = 50
-    shift: float = 0.0
-    """Largest shift, as a share of the side, of what the discriminators see (DiffAugment)."""
-    head_start: int = 0
-    """Steps of the discriminators alone, for fresh ones against generators that have been trained."""
     ema: float = 0.998
     evaluate_every: int = 2_000
-
-
-REFINEMENT = CycleGanConfig(
-    pairs=16_000, learning_rate=1e-4, shift=0.125, head_start=300, ema=0.999, evaluate_every=1_000
-)
-"""What trained generators go on with: slower, against discriminators that can't learn them by heart."""
 
 
 class Sampler:
@@ -161,14 +149,10 @@ def train_cyclegan(
             "edges2emoji": emoji.draw(config.batch, rng),
             "emoji2edges": edges.draw(config.batch, rng),
         }
-        if run.done // config.batch < config.head_start:
-            with torch.no_grad():
-                loss_g, fakes = 0.0, {name: generators[name](real[back]) for name, back in _BOTH_WAYS}
-        else:
-            loss_g, fakes = _generator_step(generators, critics, real, opt_g, config, rng)
-            for name in DIRECTIONS:
-                averages[name].update(generators[name])
-        loss_d = _critic_step(critics, real, fakes, pools, opt_d, config, rng)
+        loss_g, fakes = _generator_step(generators, critics, real, opt_g, config)
+        loss_d = _critic_step(critics, real, fakes, pools, opt_d, rng)
+        for name in DIRECTIONS:
+            averages[name].update(generators[name])
         run.done += config.batch
         bar.update(config.batch)
         bar.set_postfix(g=f"{loss_g:.3f}", d=f"{loss_d:.3f}", refresh=False)
@@ -185,15 +169,14 @@ def _generator_step(
     real: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
     config: CycleGanConfig,
-    rng: torch.Generator,
 ) -> tuple[float, dict[str, Tensor]]:
     """One step of both generators; ``real[name]`` are images of the domain ``name`` leads to."""
     critics.requires_grad_(False)
     fakes, losses = {}, []
-    for name, back in _BOTH_WAYS:
+    for name, back in (DIRECTIONS, DIRECTIONS[::-1]):
         source = real[back]
         fakes[name] = generators[name](source)
-        score = critics[name](augment(fakes[name], rng, shift=config.shift))
+        score = critics[name](fakes[name])
         losses.append(F.mse_loss(score, torch.ones_like(score)))
         losses.append(config.cycle_weight * F.l1_loss(generators[back](fakes[name]), source))
     loss = torch.stack(losses).sum()
@@ -210,15 +193,13 @@ def _critic_step(
     fakes: Mapping[str, Tensor],
     pools: Mapping[str, FakePool],
     optimizer: torch.optim.Optimizer,
-    config: CycleGanConfig,
     rng: torch.Generator,
 ) -> float:
     losses = []
     for name in DIRECTIONS:
         # One pass over both: InstanceNorm treats every image by itself.
         shown = pools[name].exchange(fakes[name], rng)
-        both = augment(torch.cat([real[name], shown]), rng, shift=config.shift)
-        on_real, on_fake = critics[name](both).chunk(2)
+        on_real, on_fake = critics[name](torch.cat([real[name], shown])).chunk(2)
         losses.append(0.5 * ((on_real - 1) ** 2).mean() + 0.5 * (on_fake**2).mean())
     loss = torch.stack(losses).sum()
     optimizer.zero_grad(set_to_none=True)
