@@ -13,6 +13,7 @@ import pytest
 
 from ganqbench.cli.main import cli, main
 from ganqbench.errors import UserError
+from ganqbench.train.__main__ import main as train
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,10 +33,10 @@ def commands() -> Iterator[tuple[str, str]]:
                         yield page.name, words
 
 
-def parse(words: list[str]) -> None:
+def parse(words: list[str], group: click.Group = cli) -> None:
     """Read the words as the command line does, running nothing; raises an error for what it doesn't know."""
-    command: click.Command | None = cli
-    context = click.Context(cli)
+    command: click.Command | None = group
+    context = click.Context(group)
     while isinstance(command, click.Group):
         command = command.get_command(context, words[0])
         words = words[1:]
@@ -56,6 +57,22 @@ def test_commands_are_understood(
         elif word.endswith("/"):
             (tmp_path / word).mkdir(parents=True, exist_ok=True)
     parse(arguments)
+
+
+def trainings() -> list[str]:
+    pages = [block for page in PAGES for block in blocks(page, "sh")]
+    return sorted(
+        {words for block in pages for words in re.findall(r"python -m ganqbench\.train (.+)", block)}
+    )
+
+
+@pytest.mark.parametrize("words", trainings())
+def test_trainings_are_understood(words: str) -> None:
+    parse(shlex.split(words), train)
+
+
+def test_every_training_is_described() -> None:
+    assert {words.split()[0] for words in trainings()} == set(train.commands)
 
 
 def runnable() -> list[str]:
