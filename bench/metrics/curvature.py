@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ganqbench.metrics.checks import Float64, blocks
-from ganqbench.metrics.gaussian_fit import Fit
 
 # Pairs of rows that the mean square of the second derivative is taken over.
 _PAIRS = 4096
@@ -27,6 +27,29 @@ _STEPS = 5
 _MOST_SKEW = 0.25
 # Ways to share a move out; between two of them an end differs by 2e-5 of the width.
 _ANGLES = 129
+
+
+class Curved(Protocol):
+    """A distance of ``n`` rows and its first two derivatives along them, as a ``Fit`` has them."""
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+
+    @property
+    def influence(self) -> Float64 | None:
+        """Of each row, ``[N]``; None where there is no derivative."""
+
+    def curvature(self, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> Float64:
+        """Along pairs of rows, ``[len(first)]``."""
+
+    def second_derivative(
+        self, rows: npt.NDArray[np.int64], weights: Float64, at: slice | npt.NDArray[np.int64]
+    ) -> Float64:
+        """Weighted sum of :meth:`curvature` over ``rows``, ``[len(at)]`` up to a constant."""
+
+    def bend(self, direction: Float64, step: float) -> float:
+        """Half the second derivative over a change by ``step`` along ``direction`` ``[N]``."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +67,7 @@ class Shape:
     skew: float
 
 
-def second_order_variance(fit: Fit, minus: Fit | None = None) -> float:
+def second_order_variance(fit: Curved, minus: Curved | None = None) -> float:
     """Variance of the second-order part of ``fit.value`` (less ``minus.value``, of paired rows).
 
     The second-order term is sum_ij k(x_i, x_j) / (2 N^2) with k the (difference of) curvatures; its
@@ -74,7 +97,7 @@ def once(se: float, second_order: float) -> float:
     return math.sqrt(max(se * se - second_order, se * se / 2))
 
 
-def shape_of(fit: Fit, se: float, second_order: float) -> Shape:
+def shape_of(fit: Curved, se: float, second_order: float) -> Shape:
     """The shape of a fit of independent rows with influence-function error ``se``.
 
     The direction of most curvature is searched for in two halves of the rows by power iteration; its
@@ -132,7 +155,7 @@ def interval(value: float, shape: Shape, factor: float) -> tuple[float, float]:
     return max(0.0, min(ends[0], value)), max(ends[1], value)
 
 
-def _most_curved(fit: Fit) -> tuple[Float64, float]:
+def _most_curved(fit: Curved) -> tuple[Float64, float]:
     """Unit vector ``[N]`` over the rows in the direction of most curvature, and that curvature."""
     # Neighbours in a stream may alternate between classes, so halves are not every other row.
     chosen = np.arange(0, fit.n, -(-fit.n // _SEARCHED))

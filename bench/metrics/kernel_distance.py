@@ -14,49 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganqbench.metrics.checks import Float64, MetricError, blocks, feature_rows
-from ganqbench.metrics.interval import Estimate, clustered_mean, distance_interval
+from ganqbench.metrics.checks import Float64, MetricError, feature_rows
+from ganqbench.metrics.curvature import interval, second_order_variance, shape_of
+from ganqbench.metrics.interval import Estimate, clustered_mean, distance_interval, t_quantile
+from ganqbench.metrics.kernel_fit import KernelFit, mean_kernel, own_kernel
 from ganqbench.metrics.reference import Reference
 
 Rows = npt.NDArray[np.floating[Any]]
-
-
-def _row_sums(first: Rows, second: Rows) -> Float64:
-    """Sum over ``second`` of the kernel with each row of ``first``, ``[len(first)]`` in float64."""
-    sums = np.zeros(len(first))
-    for rows in blocks(len(first)):
-        some = first[rows].astype(np.float64)
-        for columns in blocks(len(second)):
-            block = some @ second[columns].astype(np.float64).T
-            block /= first.shape[1]
-            block += 1
-            sums[rows] += (block * block * block).sum(axis=1)
-    return sums
-
-
-def _own(rows: Rows) -> Float64:
-    """Kernel of each row with itself, ``[N]``."""
-    squares = [(rows[part].astype(np.float64) ** 2).sum(axis=1) for part in blocks(len(rows))]
-    result: Float64 = (np.concatenate(squares) / rows.shape[1] + 1) ** 3
-    return result
-
-
-class _Mmd:
-    """The distance of one sample to the real one and each row's share in it."""
-
-    def __init__(self, real: Rows, real_mean: float, fake: Rows) -> None:
-        n = len(fake)
-        within = (_row_sums(fake, fake) - _own(fake)) / (n - 1)
-        across = _row_sums(fake, real) / len(real)
-        self.value = real_mean + float(within.mean() - 2 * across.mean())
-        # Twice, because a row enters the mean over pairs in both places.
-        self.influence: Float64 = 2 * (within - across)
-
-
-def mean_kernel(real: Rows) -> float:
-    """Mean kernel over all pairs of different rows ``[N, d]``, N >= 2."""
-    n = len(real)
-    return float((_row_sums(real, real) - _own(real)).sum() / (n * (n - 1)))
 
 
 def kid(real: Any, fake: Any, clusters: Sequence[Hashable] | None = None) -> Estimate:
@@ -68,19 +32,26 @@ def kid(real: Any, fake: Any, clusters: Sequence[Hashable] | None = None) -> Est
     the real features fixed: with h_i the mean kernel of row i within the fakes minus that with the
     reals, SE = 2 std(h) / sqrt(N) (Hoeffding's first-order term, which near zero is conservative),
     and is formed on the root of the distance to the reals at hand. That is never negative and larger than
-    the expectation of the estimate by what leaving out pairs of equal reals takes off.
+    the expectation of the estimate by what leaving out pairs of equal reals takes off. A sample whose root
+    is small by chance along a direction that outweighs all others (two classes) has a small SE by the same
+    chance, so the upper end of independent rows is no lower than that of the profile likelihood, which
+    knows how far that direction moves (``curvature``).
     ``clusters`` names the independent unit of each row of ``fake`` where rows share one.
     Raises MetricError for NaN, infinity, shapes that don't fit and fewer than two rows.
     """
     real_rows, kernel = _real(real)
     rows = feature_rows("fake", fake, real_rows.shape[1])
     real_mean = mean_kernel(real_rows) if kernel is None else kernel
-    measured = _Mmd(real_rows, real_mean, rows)
+    measured = KernelFit(real_rows, real_mean, rows)
     estimate = _estimate(measured.value, measured.influence, clusters)
-    if estimate.low is None or estimate.high is None:
+    if estimate.se is None or estimate.low is None or estimate.high is None:
         return estimate
-    taken_off = (float(_own(real_rows).mean()) - real_mean) / len(real_rows)
-    low, high = distance_interval(measured.value + taken_off, (estimate.high - estimate.low) / 2)
+    taken_off = (float(own_kernel(real_rows).mean()) - real_mean) / len(real_rows)
+    distance = measured.value + taken_off
+    low, high = distance_interval(distance, (estimate.high - estimate.low) / 2)
+    if clusters is None:
+        shape = shape_of(measured, estimate.se, second_order_variance(measured))
+        high = max(high, interval(distance, shape, t_quantile(len(rows) - 1))[1])
     return replace(estimate, low=min(low - taken_off, measured.value), high=high - taken_off)
 
 
@@ -95,7 +66,7 @@ def kid_delta(real: Any, fp32: Any, quantized: Any, clusters: Sequence[Hashable]
     if len(base_rows) != len(rows):
         raise MetricError(f"{len(base_rows)} fp32 rows and {len(rows)} quantized rows are not paired")
     # The reals' own mean cancels.
-    base, measured = _Mmd(real_rows, 0.0, base_rows), _Mmd(real_rows, 0.0, rows)
+    base, measured = KernelFit(real_rows, 0.0, base_rows), KernelFit(real_rows, 0.0, rows)
     return _estimate(measured.value - base.value, measured.influence - base.influence, clusters)
 
 
@@ -116,7 +87,7 @@ def kid_subsets(
     for _ in range(subsets):
         some_real = real_rows[rng.choice(len(real_rows), count, replace=False)]
         some = rows[rng.choice(len(rows), count, replace=False)]
-        values.append(_Mmd(some_real, mean_kernel(some_real), some).value)
+        values.append(KernelFit(some_real, mean_kernel(some_real), some).value)
     note = f"mean of {subsets} subsets of {count}: no interval"
     return Estimate(float(np.mean(values)), None, None, None, len(rows), note=note)
 

@@ -33,7 +33,7 @@ class Kept:
     @classmethod
     def of(cls, rows: npt.NDArray[np.floating[Any]], k: int = NEIGHBOUR) -> Kept:
         """Derives everything from rows ``[M, d]``, M > k; costs M^2 d."""
-        from ganqbench.metrics.kernel_distance import mean_kernel
+        from ganqbench.metrics.kernel_fit import mean_kernel
         from ganqbench.metrics.manifold import radii
 
         exact = features("kept", rows)

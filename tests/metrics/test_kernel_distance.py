@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from ganqbench.metrics import MetricError, checks, kid, kid_delta, kid_subsets
+from ganqbench.metrics.kernel_fit import KernelFit, mean_kernel
 
 Array = npt.NDArray[np.float64]
 
@@ -75,6 +76,46 @@ def test_intervals_cover_the_expectation() -> None:
         expectation = np.mean([estimate.value for estimate in estimates])
         hits = [float(e.low or 0) <= expectation <= float(e.high or 0) for e in estimates]
         assert 0.92 <= np.mean(hits) <= 0.98
+
+
+def test_two_classes_near_the_reals_are_not_understated() -> None:
+    rng = np.random.default_rng(3)
+
+    def bimodal(n: int, scale: float) -> Array:
+        result: Array = scale * (rng.standard_normal((n, 12)) + 3.0 * (rng.random((n, 1)) < 0.3))
+        return result
+
+    real = bimodal(300, 1.0)
+    draws = [kid(real, bimodal(100, 1.02)) for _ in range(150)]
+    expectation = kid(real, bimodal(10_000, 1.02)).value
+    # The share of the larger class alone decides most of a sample's distance and of its error.
+    below = np.mean([float(draw.high or 0) < expectation for draw in draws])
+    assert below <= 0.05
+
+
+def test_derivatives_are_those_of_the_distance() -> None:
+    real, fake = rows(60, 0), rows(50, 1, 1.2)
+    fit = KernelFit(real, mean_kernel(real), fake)
+    everything = np.arange(50)
+    curvature = np.array([fit.curvature(np.full(50, row), everything) for row in everything])
+
+    def squared(weights: Array) -> float:
+        """The distance of weighted fakes, own pairs included."""
+        kernel = (fake @ fake.T / 12 + 1) ** 3
+        across = ((fake @ real.T / 12 + 1) ** 3).mean(axis=1)
+        return float(weights @ kernel @ weights - 2 * weights @ across)
+
+    direction = np.random.default_rng(2).standard_normal(50)
+    direction -= direction.mean()
+    even, step = np.full(50, 1 / 50), direction * 1e-3
+    twice = squared(even + step) - 2 * squared(even) + squared(even - step)
+    assert step @ curvature @ step == pytest.approx(twice, rel=1e-6)
+    assert curvature.sum() == pytest.approx(0, abs=1e-8 * abs(curvature).sum())
+    half = fit.bend(direction, 0.1)
+    moved = direction * 0.1 / float(direction @ direction)
+    assert half == pytest.approx(moved @ curvature @ moved / 2, rel=1e-9)
+    some = fit.second_derivative(everything, step, everything)
+    np.testing.assert_allclose(some - some.mean(), curvature @ step - (curvature @ step).mean(), atol=1e-9)
 
 
 def test_an_expectation_below_zero_is_covered_too() -> None:
