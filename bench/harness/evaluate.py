@@ -12,7 +12,6 @@ from ganqbench.harness.baselines import Array
 from ganqbench.harness.influence import Influence
 from ganqbench.harness.judge import Judge
 from ganqbench.metrics.evaluation_state import EvaluationState
-from ganqbench.metrics.extractors import EmbeddedExtractor
 from ganqbench.metrics.fidelity import METRICS, PairedFidelity
 from ganqbench.metrics.interval import Estimate
 from ganqbench.metrics.storage import load_arrays, save_arrays
@@ -41,12 +40,8 @@ class Evaluation:
         if self._judge is None or self._state is None:
             self._pixels.update(indices, targets, images)
             return
-        extractor = self._judge.extractor
-        if isinstance(extractor, EmbeddedExtractor):
-            features, distances = extractor.compare(targets, images)
-            self._state.update(indices, features, (targets, images), distances)
-        else:
-            self._state.update(indices, extractor.features(images), (targets, images))
+        features, distances = self._judge.compare(targets, images)
+        self._state.update(indices, features, (targets, images), distances)
 
     @property
     def complete(self) -> bool:
@@ -82,8 +77,11 @@ class Evaluation:
         delta = self._judge.delta(np.asarray(baseline_features), features)
         if delta.influence is not None:
             self.influence = Influence.of(delta.influence, self._labels)
+        paired = self._state.paired(self._cluster)
+        if "perceptual" in paired:
+            paired[self._judge.perceptual] = paired.pop("perceptual")
         return {
-            **self._state.paired(self._cluster),
+            **paired,
             **self._judge.alone(features, self._clusters),
             **self._judge.paired(delta, self._clusters),
         }

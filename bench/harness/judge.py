@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ganqbench.harness.judge_files import judge_files
-from ganqbench.metrics.extractor_registry import open_extractor
-from ganqbench.metrics.extractors import Extractor
+from ganqbench.metrics.extractor_registry import ALEXNET, open_extractor
+from ganqbench.metrics.extractors import EmbeddedExtractor, Extractor
 from ganqbench.metrics.frechet_distance import PairedDelta, frechet, frechet_paired
 from ganqbench.metrics.inception_score import inception_score
 from ganqbench.metrics.interval import Estimate
 from ganqbench.metrics.kernel_distance import kid, kid_delta
+from ganqbench.metrics.learned_distance import Lpips
 from ganqbench.metrics.manifold import prdc
 from ganqbench.metrics.reference import Reference
 from ganqbench.metrics.reference_file import load_reference
@@ -27,10 +28,14 @@ _THINNING_SEED = 0
 
 @dataclass(frozen=True)
 class Judge:
-    """A feature network with the reference that its distances are taken to."""
+    """A feature network with the reference that its distances are taken to.
+
+    ``pairs`` compares images with full precision's one by one, where the feature network can't.
+    """
 
     extractor: Extractor
     reference: Reference
+    pairs: EmbeddedExtractor | Lpips | None = None
 
     @classmethod
     def of(cls, entry: ZooEntry, protocol: Protocol) -> Judge | None:
@@ -41,7 +46,22 @@ class Judge:
         extractor = open_extractor(protocol.extractor, paths["network"].parent)
         reference = load_reference(paths["reference"])
         reference.require(extractor.feature_identity)
-        return cls(extractor, reference)
+        if isinstance(extractor, EmbeddedExtractor):
+            return cls(extractor, reference)
+        by_lpips = paths["pairs"].name == ALEXNET
+        return cls(extractor, reference, Lpips(paths["pairs"].parent) if by_lpips else EmbeddedExtractor())
+
+    def compare(self, targets: Any, images: Any) -> tuple[Any, Any | None]:
+        """Features ``[N, d]`` of images, and their perceptual distances ``[N]`` to their targets."""
+        if isinstance(self.extractor, EmbeddedExtractor):
+            return self.extractor.compare(targets, images)
+        distances = None if self.pairs is None else self.pairs.perceptual(targets, images)
+        return self.extractor.features(images), distances
+
+    @property
+    def perceptual(self) -> str:
+        """What the perceptual distance is called: no other network's is LPIPS."""
+        return "lpips" if isinstance(self.pairs, Lpips) else "perceptual"
 
     def alone(self, fake: Any, clusters: Sequence[Hashable] | None) -> dict[str, Estimate]:
         """Metrics of features ``[N, d]``: fid, kid, precision and the like, against the reference.
@@ -73,5 +93,10 @@ class Judge:
 
     def identity(self, metric: str, n: int) -> str:
         """All that must agree before two values of this metric may stand in one column."""
+        network = self.extractor
+        if metric == self.perceptual and self.pairs is not None:
+            if isinstance(self.pairs, Lpips):
+                return str(self.pairs.identity(n))
+            network = self.pairs
         reference = "fp32" if metric in ("qfid", "perceptual") else self.reference.digest
-        return str(self.extractor.identity(metric, n, reference))
+        return str(network.identity(metric, n, reference))

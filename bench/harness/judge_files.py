@@ -7,29 +7,35 @@ from importlib.resources import files
 from pathlib import Path
 
 from ganqbench.harness.home import home
+from ganqbench.metrics.extractor_registry import ALEXNET
 from ganqbench.protocol import Protocol
 from ganqbench.zoo.generator import ZooEntry
 
 INCEPTION_FOLDER = "inception"
+LPIPS_FOLDER = "lpips"
+"""Where AlexNet's file lies for those who want LPIPS."""
 
 
 def judge_files(entry: ZooEntry, protocol: Protocol) -> dict[str, Path]:
     """What a cell's distances are computed with; empty where the suite asks for none.
 
     The embedded network and its references ship with the package. For Inception both lie in the
-    cache folder: the weights in `inception/`, the reference as `references/<domain>-inception`.
+    cache folder: the weights in `inception/`, the reference as `references/<domain>-inception`. Pairs of
+    images are then compared by LPIPS where AlexNet lies in `lpips/`, else by the embedded network.
     """
     if protocol.extractor is None or entry.domain is None:
         return {}
+    shipped = Path(str(files("ganqbench.weights")))
     if protocol.extractor == "embedded":
-        shipped = Path(str(files("ganqbench.weights")))
         return {
             "network": shipped / "metric.safetensors",
             "reference": shipped / f"reference-{entry.domain}.safetensors",
         }
+    alexnet = home() / LPIPS_FOLDER / ALEXNET
     return {
         "network": home() / INCEPTION_FOLDER / "inception-2015-12-05.pt",
         "reference": home() / "references" / f"{entry.domain}-inception.safetensors",
+        "pairs": alexnet if alexnet.is_file() else shipped / "metric.safetensors",
     }
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ganqbench.metrics.extractors import Extractor
 
 EXTRACTORS = ("embedded", "inception", "dinov2")
+ALEXNET = "alexnet-owt-7be5be79.pth"
+"""The file of LPIPS's backbone, torchvision's."""
 
 
 def open_extractor(name: str, weights: Path | None = None, *, download: bool = False) -> Extractor:

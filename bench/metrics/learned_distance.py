@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from ganqbench.metrics.checks import Float64, MetricError, uint8_images
+from ganqbench.metrics.extractor_registry import ALEXNET
 from ganqbench.metrics.extractors import padded
 from ganqbench.metrics.metric_identity import MetricIdentity
 from ganqbench.metrics.weights_file import read_state
 
-ALEXNET = "alexnet-owt-7be5be79.pth"
 ALEXNET_URL = f"https://download.pytorch.org/models/{ALEXNET}"
 
 

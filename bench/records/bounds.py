@@ -12,6 +12,7 @@ BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "ssim": (-1, 1),
     "mae": (0, 255),
     "perceptual": (0, None),
+    "lpips": (0, None),
     "fid": (0, None),
     "fid_delta": (None, None),
     "qfid": (0, None),
@@ -23,7 +24,7 @@ BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "coverage": (0, 1),
     "inception_score": (1, None),
 }
-WORST_IS_GREATEST = frozenset({"mae", "perceptual"})
+WORST_IS_GREATEST = frozenset({"mae", "perceptual", "lpips"})
 
 
 def metric_faults(metrics: Mapping[str, Metric]) -> Iterator[str]:

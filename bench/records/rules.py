@@ -12,10 +12,12 @@ from ganqbench.records.deploy_rules import deploy_faults
 from ganqbench.records.schema import Audit, Record
 
 PIXELS = ("psnr", "ssim", "mae")
-PAIRED = (*PIXELS, "perceptual", "qfid", "fid_delta", "kid_delta")
+PAIRED = (*PIXELS, "perceptual", "lpips", "qfid", "fid_delta", "kid_delta")
 """Metrics of the change from full precision, which full precision itself can't have."""
-TO_FULL_PRECISION = ("perceptual", "qfid")
+TO_FULL_PRECISION = ("perceptual", "lpips", "qfid")
 """Distances whose other side is the full-precision images."""
+EMBEDDED = "metric-net@"
+"""What the identity of the embedded network begins with."""
 PSNR_CAP = 100.0
 VISIBLE_BITS = 8
 """Up to this width no method leaves every pixel of every image as it was."""
@@ -46,7 +48,7 @@ def _cell_faults(record: Record) -> Iterator[str]:
         if record.cell.is_baseline and name in record.metrics:
             yield f"metrics.{name}: full precision has no distance to itself"
     attempts = record.cost.attempts
-    if (attempts == 0) != (record.status == "skipped"):
+    if attempts == 0 and record.status != "skipped":
         yield f"cost.attempts: {attempts} for a cell that is {record.status}"
     try:
         datetime.strptime(record.provenance.finished, "%Y-%m-%dT%H:%M:%SZ")
@@ -66,7 +68,10 @@ def _count_faults(record: Record) -> Iterator[str]:
 
 
 def identity_faults(record: Record) -> Iterator[str]:
-    """Distances name what they are computed with, and all of a record are computed with the same."""
+    """Distances name what they are computed with, and all of a record are computed with the same.
+
+    LPIPS has a network of its own, and the embedded network may compare pairs beside another network.
+    """
     spaces: dict[str, str] = {}
     references: dict[str, str] = {}
     for name, metric in record.metrics.items():
@@ -86,6 +91,12 @@ def identity_faults(record: Record) -> Iterator[str]:
         spaces[name] = found["space"]
         if name not in TO_FULL_PRECISION:
             references[name] = found["reference"]
+    spaces.pop("lpips", None)
+    others = {space for name, space in spaces.items() if name != "perceptual"}
+    if spaces.get("perceptual", "").startswith(EMBEDDED) and not any(
+        space.startswith(EMBEDDED) for space in others
+    ):
+        del spaces["perceptual"]
     for what, values in (("network", spaces), ("reference", references)):
         if len(set(values.values())) > 1:
             yield f"metrics: of several {what}s: {', '.join(sorted(set(values.values())))}"
@@ -99,6 +110,7 @@ def _change_faults(record: Record) -> Iterator[str]:
         "mae": values.get("mae") == 0,
         "ssim": values.get("ssim") == 1,
         "perceptual": values.get("perceptual") == 0,
+        "lpips": values.get("lpips") == 0,
         "qfid": values.get("qfid") == 0,
     }
     stated = {name: same[name] for name in same if name in values}
@@ -109,7 +121,7 @@ def _change_faults(record: Record) -> Iterator[str]:
     if narrow and pixels and all(pixels):
         yield f"metrics: every image equals full precision's, so nothing runs at {record.cell.bits}"
     if narrow and pixels and not any(pixels):
-        for name in ("ssim", "perceptual", "qfid"):
+        for name in ("ssim", "perceptual", "lpips", "qfid"):
             if stated.get(name):
                 yield f"metrics.{name}: {values[name]} says that no image changed, psnr or mae that they did"
     if "psnr" in record.metrics and "mae" in record.metrics:

@@ -78,6 +78,7 @@ METRICS: tuple[Column, ...] = (
     Column("fid", "FID", "less", _fixed(2), "Distance of the image distribution to the real one"),
     Column("fid_delta", "\u0394 FP32", "less", _signed(2), "FID minus FP32's, same inputs", paired=True),
     Column("perceptual", "Perceptual", "less", _scaled(1, 2), "Mean distance to FP32's image, in features"),
+    Column("lpips", "LPIPS", "less", _scaled(1, 2), "Mean LPIPS to FP32's image", extra=True),
     Column("psnr", "PSNR", "more", _fixed(2), "Mean over the images of the PSNR to FP32's image", "dB"),
     Column("qfid", "qFID", "less", _scaled(1, 2), "FID between quantized and FP32 images", extra=True),
     Column("kid", "KID", "less", _fixed(4), "Kernel distance to the real images", extra=True),

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from ganqbench.adapter import load_adapter
 from ganqbench.errors import UserError
+from ganqbench.harness import judge as judges
 from ganqbench.harness import judge_files
 from ganqbench.harness.evaluate import Evaluation
 from ganqbench.harness.identity import numeric_code, resume_key, versions
 from ganqbench.harness.judge import Judge
+from ganqbench.harness.judge_files import judge_hashes
 from ganqbench.harness.plan import unjudged
 from ganqbench.metrics.checks import MetricError
+from ganqbench.metrics.extractor_registry import ALEXNET
+from ganqbench.metrics.extractors import EmbeddedExtractor, Extractor
+from ganqbench.metrics.learned_distance import Lpips
+from ganqbench.metrics.reference import Origin, Reference
 from ganqbench.metrics.reference_file import save_reference
+from ganqbench.records.bounds import BOUNDS
 from ganqbench.suite import load_suite, suite_names
 from ganqbench.zoo.generator import Batches
 from ganqbench.zoo.registry import entry
@@ -75,6 +86,72 @@ def test_each_distance_says_what_it_is_a_distance_of(judge: Judge, images: torch
     for name, identity in names.items():
         assert identity.startswith(f"{name}[metric-net@{judge.extractor.weights[:12]}")
         assert f"n={N} ref={judge.reference.digest[:12]}" in identity
+
+
+class Another(Extractor):
+    """A feature network that compares no pairs, as Inception is."""
+
+    name, weights, resizer, dim, size = "another", "0" * 64, "pil-bicubic-8", 192, 8
+
+    def _forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.reshape(len(images), -1) / 255
+
+
+class Halves(Lpips):
+    """LPIPS in name and file alone: the mean absolute difference, halved."""
+
+    def __init__(self, directory: Path) -> None:
+        self.weights = hashlib.sha256((directory / ALEXNET).read_bytes()).hexdigest()
+
+    def perceptual(self, reference: Any, candidate: Any) -> npt.NDArray[np.float64]:
+        """Of each pair."""
+        result: npt.NDArray[np.float64] = abs(reference.double() - candidate.double()).mean((1, 2, 3)).numpy()
+        return result / 2
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_pairs_are_compared_by_lpips_or_by_a_distance_of_another_name(
+    at_hand: bool, images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANQBENCH_HOME", str(tmp_path))
+    protocol = load_suite("mini").protocol[GAN].model_copy(update={"extractor": "inception"})
+    without = judge_hashes(entry(GAN), protocol)
+    if at_hand:
+        (tmp_path / "lpips").mkdir()
+        (tmp_path / "lpips" / ALEXNET).write_bytes(b"weights")
+    assert (judge_hashes(entry(GAN), protocol) == without) is not at_hand
+    network = Another()
+    features = network.features(images)
+    built = Reference.from_features(features).keeping(features)
+    origin = Origin("images", "0" * 64, network.feature_identity, "none")
+    paths = judge_files.judge_files(entry(GAN), protocol)
+    save_reference(paths["reference"], replace(built, origin=origin))
+    monkeypatch.setattr(judges, "open_extractor", lambda *_: network)
+    monkeypatch.setattr(judges, "Lpips", Halves)
+    judge = Judge.of(entry(GAN), protocol)
+    assert judge is not None
+    changed = (images.int() + 3).clamp(0, 255).to(torch.uint8)
+    evaluation = Evaluation(Batches(entry(GAN).inputs("final"), N, 64), judge)
+    for start in range(0, N, 64):
+        part = slice(start, start + 64)
+        evaluation.update(range(start, start + 64), images[part], changed[part])
+    metrics = evaluation.of_quantized(features)
+    names = evaluation.identities(metrics)
+    assert ("lpips" in metrics, "perceptual" in metrics) == (at_hand, not at_hand)
+    if at_hand:
+        expected, name, network_name = (
+            Halves(tmp_path / "lpips").perceptual(images, changed),
+            "lpips",
+            "lpips",
+        )
+    else:
+        embedded = EmbeddedExtractor()
+        expected, name, network_name = embedded.perceptual(images, changed), "perceptual", "metric-net"
+    assert metrics[name].value == pytest.approx(expected.mean(), rel=1e-12)
+    assert names[name].startswith(f"{name}[{network_name}")
+    assert names[name].endswith(f"n={N} ref=fp32]")
+    assert names["fid"].startswith("fid[another@")
+    assert set(metrics) <= set(BOUNDS)
 
 
 def test_a_changed_judge_makes_exactly_its_cells_stale(

@@ -106,6 +106,26 @@ def test_distances_say_what_they_were_computed_with() -> None:
         assert any(name in fault for fault in identity_faults(distances(change)))
 
 
+def test_pairs_may_be_compared_by_a_network_of_their_own() -> None:
+    def elsewhere(metrics: Any, pairs: str, network: str) -> None:
+        """Distances in `network`, pairs compared by `pairs` in the embedded one or its own."""
+        metrics[pairs] = metrics.pop("perceptual")
+        for name, metric in metrics.items():
+            if name == pairs:
+                metric["identity"] = metric["identity"].replace("perceptual", pairs)
+            elif metric["identity"]:
+                metric["identity"] = metric["identity"].replace("metric-net", network)
+
+    assert not list(identity_faults(distances(lambda m: elsewhere(m, "perceptual", "inception"))))
+    assert not list(identity_faults(distances(lambda m: elsewhere(m, "lpips", "inception"))))
+    mixed = distances(
+        lambda metrics: metrics["perceptual"].update(
+            identity=metrics["perceptual"]["identity"].replace("metric-net@", "metric-net@0")
+        )
+    )
+    assert any("of several networks" in fault for fault in identity_faults(mixed))
+
+
 def put(results: Path, found: dict[str, Any]) -> Path:
     return write(seal(found), PREVIEW, results)
 
