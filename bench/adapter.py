@@ -14,7 +14,7 @@ from ganqbench.errors import UserError, unknown_name
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganqbench.cell import Bits, Cell
+    from ganqbench.cell import Cell
     from ganqbench.zoo.generator import Inputs
 
 GROUP = "ganqbench.adapters"
@@ -28,7 +28,7 @@ class Method:
     """A named configuration of an adapter, a few declarative lines.
 
     `options` are the adapter's own settings. `exempt` names the generator's modules that
-    the method leaves at another width; they are shown with every number it earns.
+    the method leaves at another width (see `exempt_modules`); they are shown with every number it earns.
     `trainable` methods return a module whose quantizers let gradients through, for a recipe to
     fine-tune; without one it is as calibrated. `requirement` is what the method needs beyond
     its adapter's distributions, in words.
@@ -148,6 +148,21 @@ def load_adapter(name: str) -> Adapter:
     return adapter
 
 
+def exempt_modules(method: Method, generator: nn.Module) -> tuple[str, ...]:
+    """What `method.exempt` names in this generator, by the modules' full names.
+
+    A name that is not there is passed over, since a method names the layers of several architectures.
+    `*` stands for one part of a name, and the whole for the last module with parameters that fits:
+    `synthesis.*.torgb` is the image layer of the highest resolution.
+    """
+    known = [name for name, module in generator.named_modules() if any(True for _ in module.parameters())]
+    found = []
+    for name in method.exempt:
+        pattern = re.compile(re.escape(name).replace(r"\*", r"[^.]+"))
+        found.extend([each for each in known if pattern.fullmatch(each)][-1:])
+    return tuple(found)
+
+
 def _fault(adapter: Adapter) -> str | None:
     """What is wrong with the adapter's declarations, since they come from anybody's file."""
     requires: object = getattr(adapter, "requires", None)
@@ -168,8 +183,3 @@ def _broken(name: str, fault: str) -> BrokenAdapter:
     return BrokenAdapter(
         f"Adapter {name!r} can't be used: {fault}.", "Mend its file, or uninstall its distribution."
     )
-
-
-def claimed(bits: Bits) -> tuple[int, int]:
-    """Largest number of levels a claim allows: (weights, activations)."""
-    return 2**bits.weights, 2**bits.activations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from ganqbench.adapter import Adapter, Method, Skip
+from ganqbench.adapter import Adapter, Method, Skip, exempt_modules
 from ganqbench.adapters._widths import beyond_integers
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _MIXED = (
 )
 ENDS = (
     *("mapping.embed", "mapping.layers.0"),  # StyleGAN2: what reads class and latent, and the last torgb
-    *(f"synthesis.b{size}.torgb" for size in (32, 256, 1024)),
+    "synthesis.*.torgb",
     *("linear0", "conv2d5"),  # SAGAN
-    *("model.1", "model.23", "model.26"),  # CycleGAN of 6 and of 9 blocks
+    *("model.1", "model.*"),  # CycleGAN, of any number of blocks
 )
-"""First and last layers of the three architectures, by their names in the zoo."""
+"""First and last layers of the three architectures, by their names in the zoo; `*` is the last that fits."""
 _TUNED = "Then 60 steps of self-distillation on the calibration inputs."
 
 
@@ -245,11 +245,12 @@ class Ganq(Adapter):
 
         options = self.methods[cell.method].options
         scheme = Scheme(**options.get("scheme", {}))
+        ends = exempt_modules(self.methods[cell.method], generator)
         model = generator.eval().requires_grad_(True)
         if scheme.equalize is not None:
             equalize(model, calibration, scheme.equalize)
         exact = copy.deepcopy(model)
-        insert_quantizers(model, calibration, cell.bits, scheme, self.methods[cell.method].exempt)
+        insert_quantizers(model, calibration, cell.bits, scheme, ends)
         match options.get("then"):
             case "adaround":
                 adaround(model, exact, calibration, cell.seed)

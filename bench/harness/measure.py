@@ -16,7 +16,7 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
-from ganqbench.adapter import Adapter
+from ganqbench.adapter import Adapter, exempt_modules
 from ganqbench.audit import AuditReport
 from ganqbench.audit.integer import audit_model
 from ganqbench.cell import Cell
@@ -27,7 +27,6 @@ from ganqbench.harness.judge import Judge
 from ganqbench.harness.parts import MeasuredPart, Part, batch_hashes
 from ganqbench.harness.phases import Phases
 from ganqbench.protocol import Protocol
-from ganqbench.recipes.dampening import NoLatentWeights
 from ganqbench.recipes.fine_tune import Diverged, fine_tune
 from ganqbench.recipes.recipe import RECIPES
 from ganqbench.zoo.generator import Batches, ZooEntry, to_uint8
@@ -85,7 +84,8 @@ def measure(
     phases: Phases,
     part: Part = WHOLE,
 ) -> MeasuredPart:
-    """Quantize, audit and evaluate one cell, or a part of it; CellFailed when its claim does not hold.
+    """Quantize, audit and evaluate one cell, or a part of it; CellFailed when its claim does not hold,
+    Inapplicable where its recipe finds nothing to work on.
 
     Every part quantizes and audits anew, in the same way, so that no module travels between machines.
     """
@@ -113,7 +113,7 @@ def measure(
             module,
             items.source.batch(first),
             reference=reference,
-            declared=adapter.methods[cell.method].exempt,
+            declared=exempt_modules(adapter.methods[cell.method], reference),
             second=items.source.batch(second),
         )
         failure = report.failure(cell.bits.weights, cell.bits.activations)
@@ -150,7 +150,7 @@ def _fine_tune(
             seed=cell.seed,
             checkpoint=checkpoint,
         )
-    except (Diverged, NoLatentWeights) as error:
+    except Diverged as error:
         raise CellFailed(str(error)) from error
 
 

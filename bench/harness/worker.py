@@ -51,6 +51,7 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     from ganqbench.harness.parts import Part, PartsDiffer
     from ganqbench.harness.phases import Phases
     from ganqbench.protocol import Protocol
+    from ganqbench.recipes.recipe import Inapplicable
 
     torch.set_num_threads(THREADS)
     torch.manual_seed(job["cell"]["seed"])
@@ -80,6 +81,8 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
             outcome |= here.run(adapter, baselines)
     except (CellFailed, PartsDiffer, UserError) as failure:
         outcome["reason"] = str(failure)
+    except Inapplicable as refusal:
+        outcome |= {"status": "skipped", "reason": str(refusal)}
     except Exception as failure:  # a backend may raise anything; the record says what
         traceback.print_exc()
         phase = phases.current or "start"

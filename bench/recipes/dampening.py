@@ -11,15 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-
-class NoLatentWeights(ValueError):
-    """The module's weights are not rounded where this can see it; the message says what to do."""
+from ganqbench.recipes.recipe import Inapplicable
 
 
 def rounded_weights(student: nn.Module) -> dict[str, nn.Module]:
     """The modules whose `weight` is a parametrization of a trainable one, by name.
 
-    Raises NoLatentWeights where there is none: the term would silently be nothing.
+    Raises Inapplicable where there is none: the term would silently be nothing.
     """
     found = {
         name: module
@@ -27,7 +25,7 @@ def rounded_weights(student: nn.Module) -> dict[str, nn.Module]:
         if parametrize.is_parametrized(module, "weight") and _latent(module).requires_grad
     }
     if not found:
-        raise NoLatentWeights(
+        raise Inapplicable(
             "Dampening needs weights that are rounded by a parametrization, as adapter ganq's are; "
             "choose a recipe without it."
         )

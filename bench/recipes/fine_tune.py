@@ -49,8 +49,8 @@ def fine_tune(
     decides is the recipe's loss without its adversarial term, in which nothing of the published metrics'
     network has a part. With a `checkpoint` a training that was cut off goes on from there, to the same
     bits; the file is gone when it has ended. Raises Diverged, with the student at its best state, when
-    the losses are no longer finite or have grown out of hand, and NoLatentWeights where the recipe
-    dampens weights that it can't see.
+    the losses are no longer finite or have grown out of hand, and Inapplicable where the recipe
+    finds no norm to move or no weight to dampen.
     """
     student.eval()
     teacher.eval().requires_grad_(False)

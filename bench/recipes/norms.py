@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganqbench.recipes.recipe import Inapplicable
 from ganqbench.zoo.generator import Inputs
 
 
@@ -30,10 +31,16 @@ def restate_norms(student: nn.Module, teacher: nn.Module, batches: Iterable[Inpu
     """Move the running statistics of the student's batch norms, in place; returns how many there were.
 
     Norms are matched by name. In the order of the generator, so that each sees what those before it now
-    give; every norm takes one pass over `batches`.
+    give; every norm takes one pass over `batches`. Raises Inapplicable where there is none: nothing
+    would be moved, and the recipe would silently be another one.
     """
     own, theirs = _norms(student), _norms(teacher)
     names = [name for name in own if name in theirs]
+    if not names:
+        raise Inapplicable(
+            "The quantized generator has no batch norm whose running statistics could be moved; "
+            "choose recipe distill, which is this one without that step."
+        )
     kept = list(batches)
     wanted = _statistics(teacher, theirs, kept)
     for name in names:

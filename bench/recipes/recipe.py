@@ -10,6 +10,10 @@ from typing import Literal
 Loss = Literal["pixel", "block", "feature", "moment", "adversarial"]
 
 
+class Inapplicable(ValueError):
+    """The recipe finds nothing to work on in this model; the message says what, and what to do."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A fine-tuning of the quantized generator, the student, towards its full-precision self.

@@ -127,7 +127,7 @@ class Phase(Part):
 class Cost(Part):
     """Time per phase and the peak resident memory of the cell's process, in bytes.
 
-    `attempts` counts the processes that were started for the cell; none for a skipped one.
+    `attempts` counts the processes that were started for the cell; none for one skipped beforehand.
     """
 
     phases: Annotated[dict[Slug, Phase], Field(max_length=20)] = {}

@@ -21,7 +21,7 @@ from ganqbench.zoo.stylegan2 import StyleGAN2
 
 
 def _cyclegan() -> Generator:
-    return ResnetGenerator(ngf=8, n_blocks=1, affine=True)
+    return ResnetGenerator(ngf=8, n_blocks=2, affine=True)
 
 
 def _sagan() -> Generator:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganqbench.adapter import exempt_modules
 from ganqbench.adapters.ganq import Ganq
 from ganqbench.adapters.ganq.build import Scheme, insert_quantizers
 from ganqbench.adapters.ganq.distill import distill
@@ -15,8 +16,10 @@ from ganqbench.adapters.ganq.products import operands, products, weight_chain, w
 from ganqbench.adapters.ganq.quantizers import LSQ
 from ganqbench.audit import audit
 from ganqbench.cell import Bits, Cell
+from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.generator import Generator, Inputs
 from ganqbench.zoo.modulated import ModulatedConv
+from ganqbench.zoo.sagan import SAGAN
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
 LEARNED = [name for name, method in Ganq.methods.items() if method.kind == "qat"]
@@ -85,7 +88,7 @@ def test_an_optimizer_can_go_on(method: str) -> None:
         optimizer.step()
         schedule.step()
     assert error(module, exact, inputs) < 0.9 * before
-    declared = Ganq.methods[method].exempt
+    declared = exempt_modules(Ganq.methods[method], exact)
     report = audit(module, tuple(value[:4] for value in inputs), reference=exact, declared=declared)
     assert report.failure(3, 8) is None
     assert report.coverage(3, 8, declared=not declared) == 1
@@ -183,8 +186,6 @@ def test_a_layer_that_never_runs_is_named() -> None:
 
 
 def test_both_operands_of_attention_have_quantizers() -> None:
-    from ganqbench.zoo.sagan import SAGAN
-
     model = SAGAN((16, 16), z_dim=8, classes=3, attention=(1,)).eval()
     insert_quantizers(model, [model.sample_inputs(4, 0)], Bits(8, 8), Scheme())
     counts = {name: len(operands(product)) for name, product in products(model).items()}
@@ -194,10 +195,41 @@ def test_both_operands_of_attention_have_quantizers() -> None:
 @pytest.mark.parametrize("method", ["smooth-gptq-ends8", "qat-smooth-gptq-ends8"])
 def test_wider_ends_are_the_first_and_last_layers_and_no_others(method: str) -> None:
     module, exact, inputs = quantize(method, "W4A8")
-    exempt = Ganq.methods[method].exempt
-    report = audit(module, inputs, reference=exact, declared=exempt)
+    _assert_ends(
+        module,
+        exact,
+        inputs,
+        method,
+        {"mapping.layers.0", "synthesis.b8.torgb.modulated.affine", "synthesis.b8.torgb.modulated.conv"},
+    )
+
+
+def test_the_last_image_layer_is_that_of_the_generator_at_hand() -> None:
+    """At 64 pixels the image layer of 32 is no last one, and has the claimed width."""
+    exact = StyleGAN2((8,) * 5, z_dim=8, w_dim=8, mapping_layers=2).eval()
+    inputs = exact.sample_inputs(4, 0)
+    cell = Cell.model_validate(
+        {"suite": "t", "suite_version": 0, "gan": "t", "adapter": "ganq", "method": "smooth-gptq-ends8"}
+        | {"bits": "W4A8", "seed": 0}
+    )
+    module = Ganq().quantize(copy.deepcopy(exact), [inputs], cell)
+    last = {"mapping.layers.0", "synthesis.b64.torgb.modulated.affine", "synthesis.b64.torgb.modulated.conv"}
+    _assert_ends(module, exact, inputs, cell.method, last)
+
+
+def _assert_ends(module: nn.Module, exact: Generator, inputs: Inputs, method: str, last: set[str]) -> None:
+    """Only the layers in `last` have wider weights, and they alone are declared."""
+    declared = exempt_modules(Ganq.methods[method], exact)
+    report = audit(module, inputs, reference=exact, declared=declared)
     widths = {op.site: op.weight_bits for op in report.sites}
-    wide = {site for site, bits in widths.items() if bits > 4}
-    assert wide == {"mapping.layers.0"}  # its last image layer has another size than those that are known
+    assert {site for site, bits in widths.items() if bits > 4} == last
+    assert {op.site for op in report.sites if op.declared} == last
     assert max(widths.values()) <= 8
     assert report.failure(4, 8) is None
+
+
+def test_ends_of_the_other_architectures() -> None:
+    method = Ganq.methods["smooth-gptq-ends8"]
+    assert exempt_modules(method, ResnetGenerator(ngf=4, n_blocks=6)) == ("model.1", "model.23")
+    assert exempt_modules(method, ResnetGenerator(ngf=4, n_blocks=9)) == ("model.1", "model.26")
+    assert exempt_modules(method, SAGAN((8, 8), z_dim=8, classes=3, attention=(1,))) == ("linear0", "conv2d5")

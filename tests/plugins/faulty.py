@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -68,7 +69,7 @@ class Poisoned(nn.Module):
 class Faulty(Adapter):
     name = "faulty"
     requires = ("faulty",)
-    methods = {  # noqa: RUF012
+    methods = {
         name: method(name)
         for name in (
             "honest",
@@ -84,7 +85,7 @@ class Faulty(Adapter):
             "marked",
             "flaky",
         )
-    }
+    } | {"trainable": replace(method("trainable"), trainable=True)}
 
     def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
         match cell.method:

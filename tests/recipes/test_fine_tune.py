@@ -12,9 +12,9 @@ from torch import nn
 
 from ganqbench.adapters.ganq import Ganq
 from ganqbench.cell import Cell
-from ganqbench.recipes.dampening import NoLatentWeights, distance_to_levels, rounded_weights
+from ganqbench.recipes.dampening import distance_to_levels, rounded_weights
 from ganqbench.recipes.fine_tune import Diverged, _Training, fine_tune, fingerprint
-from ganqbench.recipes.recipe import RECIPES, Recipe
+from ganqbench.recipes.recipe import RECIPES, Inapplicable, Recipe
 from ganqbench.zoo.generator import Batches, Generator, InputSource, Split, ZooEntry
 from ganqbench.zoo.latents import Latents
 from ganqbench.zoo.sagan import SAGAN
@@ -228,5 +228,5 @@ def test_dampened_weights_end_nearer_to_their_levels() -> None:
 def test_weights_that_cannot_be_seen_cannot_be_dampened() -> None:
     entry = Tiny()
     teacher = entry.load()
-    with pytest.raises(NoLatentWeights, match="choose a recipe without it"):
+    with pytest.raises(Inapplicable, match="choose a recipe without it"):
         tune(copy.deepcopy(teacher), teacher, entry, replace(SHORT, dampening=0.1))

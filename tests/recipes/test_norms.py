@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from ganqbench.recipes.norms import restate_norms
+from ganqbench.recipes.recipe import Inapplicable
 
 
 def _model() -> nn.Sequential:
@@ -64,6 +66,8 @@ def test_statistics_move_by_the_difference_of_student_and_teacher() -> None:
     torch.testing.assert_close(_norm(student, 4).running_mean, _norm(teacher, 4).running_mean)
 
 
-def test_a_model_without_batch_norms_is_left_alone() -> None:
+def test_a_model_without_batch_norms_is_refused() -> None:
+    """What moves nothing would be recipe distill under another name."""
     model = nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5))
-    assert restate_norms(model, copy.deepcopy(model), _batches()) == 0
+    with pytest.raises(Inapplicable, match=r"no batch norm.*choose recipe distill"):
+        restate_norms(model, copy.deepcopy(model), _batches())
