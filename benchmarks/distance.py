@@ -8,22 +8,18 @@ centred rows, which needs no root of a matrix. Times are CPU seconds, the median
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
 import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from figures import options, publish
 from threadpoolctl import threadpool_limits
 
-from ganqbench.harness.provenance import git_state, hardware, now
 from ganqbench.metrics.frechet_distance import frechet_from_moments
 from ganqbench.metrics.reference import Reference, moments_of
 
@@ -81,32 +77,16 @@ def compare(dim: int, n: int, rounds: int) -> dict[str, float]:
 
 def main(arguments: list[str]) -> None:
     """Print the figures and write them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--features", type=int, nargs="*", default=[192, 2048])
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--busy", action="store_true", help="say that the machine had other work to do")
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     figures: list[dict[str, Any]] = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figures += [compare(dim, chosen.images, chosen.rounds) for dim in chosen.features]
-    commit, dirty = git_state(Path.cwd())
-    document = {
-        "command": shlex.join(["python", "benchmarks/distance.py", *arguments]),
-        "date": now(),
-        "commit": commit,
-        "dirty": dirty,
-        "busy": chosen.busy,
-        "hardware": hardware(1),
-        "figures": figures,
-    }
-    text = json.dumps(document, indent=1) + "\n"
-    print(text, end="")
-    if chosen.out:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(text, encoding="utf-8")
+    publish(__file__, arguments, chosen, {"figures": figures})
 
 
 if __name__ == "__main__":

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -30,6 +28,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+from figures import options, publish
 from peers import BATCH, SCRIPT, SIZE, Script, weights
 from torch import Tensor, nn
 
@@ -40,7 +39,6 @@ from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import measure
 from ganqbench.harness.parts import whole
 from ganqbench.harness.phases import Phases
-from ganqbench.harness.provenance import git_state, hardware, now
 from ganqbench.metrics.extractors import Extractor
 from ganqbench.metrics.inception import InceptionExtractor, Pin
 from ganqbench.metrics.reference import Reference
@@ -224,14 +222,12 @@ def _resident() -> int:
 
 def main(arguments: list[str]) -> None:
     """Print the figures and write them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--images", type=int, default=5000, help="of the timed cell and the smaller process")
     parser.add_argument("--many", type=int, default=50_000, help="images of the larger process")
     parser.add_argument("--features", type=int, default=192, help="per image, where memory is measured")
     parser.add_argument("--sample", type=int, default=64, help="images that Inception's seconds are taken on")
-    parser.add_argument("--busy", action="store_true", help="say that the machine had other work to do")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # TorchScript is deprecated
@@ -240,22 +236,15 @@ def main(arguments: list[str]) -> None:
         print(_resident())
         return
     found = times(chosen.images, chosen.sample)
-    commit, dirty = git_state(Path.cwd())
-    document = {
-        "command": shlex.join(["python", "benchmarks/overhead.py", *arguments]),
-        "date": now(),
-        "commit": commit,
-        "dirty": dirty,
-        "busy": chosen.busy,
-        "hardware": hardware(1),
-        "time": found,
-        "memory": memory(chosen.images, chosen.many, chosen.features),
-    }
-    text = json.dumps(document, indent=1) + "\n"
-    print(text, end="")
-    if chosen.out:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(text, encoding="utf-8")
+    publish(
+        __file__,
+        arguments,
+        chosen,
+        {
+            "time": found,
+            "memory": memory(chosen.images, chosen.many, chosen.features),
+        },
+    )
 
 
 if __name__ == "__main__":

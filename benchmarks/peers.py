@@ -9,10 +9,7 @@ are CPU seconds, the median of the rounds. A peer that is not installed is liste
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import shlex
 import statistics
 import sys
 import tempfile
@@ -27,9 +24,9 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 import torch
+from figures import options, publish
 from torch import Tensor, nn
 
-from ganqbench.harness.provenance import git_state, hardware, now
 from ganqbench.metrics.inception import InceptionExtractor, Pin
 
 Pixels = npt.NDArray[np.uint8]
@@ -184,33 +181,16 @@ def compare(count: int, rounds: int, threads: int) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> None:
     """Print the figures and write them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--busy", action="store_true", help="say that the machine had other work to do")
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
         figures = compare(chosen.images, chosen.rounds, chosen.threads)
-    commit, dirty = git_state(Path.cwd())
-    document = {
-        "command": shlex.join(["python", "benchmarks/peers.py", *arguments]),
-        "date": now(),
-        "commit": commit,
-        "dirty": dirty,
-        "busy": chosen.busy,
-        "hardware": hardware(chosen.threads),
-        "images": chosen.images,
-        "figures": figures,
-    }
-    text = json.dumps(document, indent=1) + "\n"
-    print(text, end="")
-    if chosen.out:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(text, encoding="utf-8")
+    publish(__file__, arguments, chosen, {"images": chosen.images, "figures": figures}, chosen.threads)
 
 
 if __name__ == "__main__":
