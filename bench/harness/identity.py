@@ -12,6 +12,7 @@ import ast
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.util import find_spec, resolve_name
@@ -100,18 +101,27 @@ def _imports(module: str, path: Path) -> Iterator[str]:
     """Modules of this project (or of the module's own package) that a source file imports, lazily or not."""
     own = {module.split(".")[0], PACKAGE}
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for level, base, names in _statements(path.read_bytes()):
+        imported = resolve_name("." * level + base, package)
+        if imported.split(".")[0] in own:
+            yield imported
+            yield from _submodules(imported, names)
+
+
+@cache  # a plan asks for each text once per GAN and adapter, and reading it takes milliseconds
+def _statements(source: bytes) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
+    """(leading dots, module, names taken from it) of each import in a source text."""
+    found: list[tuple[int, str, tuple[str, ...]]] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] in own)
+            found.extend((0, alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), package)
-            if base.split(".")[0] in own:
-                yield base
-                yield from _submodules(base, [alias.name for alias in node.names])
+            found.append((node.level, node.module or "", tuple(alias.name for alias in node.names)))
+    return tuple(found)
 
 
-def _submodules(package: str, names: list[str]) -> Iterator[str]:
+def _submodules(package: str, names: tuple[str, ...]) -> Iterator[str]:
     """Those of `from package import names` that are modules rather than attributes."""
-    source = _source(package)
+    source = _source(package) if names else None
     if source is not None and source.name == "__init__.py":
         yield from (f"{package}.{name}" for name in names if _source(f"{package}.{name}") is not None)

@@ -82,7 +82,8 @@ class Case:
     arch: str
 
     def __str__(self) -> str:
-        return f"{self.adapter}.{self.method}-{self.arch}"
+        # In this order, so that tests/conftest.py finds the method in a test's name.
+        return f"{self.arch}-{self.adapter}.{self.method}"
 
     def cell(self, bits: str, seed: int = 0) -> Cell:
         """The cell of these bits and this seed."""
