@@ -33,7 +33,7 @@ In the order of what they cost, the recipes are:
    SmoothQuant, with the full-precision layer on its own inputs as the target, in seconds and without a
    gradient (`ganq.smooth-gptq`).
 3. **Wider ends.** The first and last layers at 8 bits (`ganq.smooth-gptq-ends8`): they are small, and
-   what goes wrong in them reaches every pixel. Those layers are shown as exempt.
+   what goes wrong in them reaches every pixel. The boards name those layers in the row.
 4. **Fine-tuning towards itself.** A hundred to four hundred steps of distillation with learned steps,
    from there (`ganq.qat-smooth-gptq-ends8+distill-short`, `+distill`).
 """
@@ -59,7 +59,7 @@ def _section(board: Board) -> Iterator[str]:
     yield "|---" * (2 + len(columns)) + "|"
     for row in _contest(board):
         values = (_cell(row, column.key) for column in columns)
-        yield f"| {row.bits} | {row.name} | " + " | ".join(values) + " |"
+        yield f"| {row.claim} | {row.name} | " + " | ".join(values) + " |"
     yield ""
 
 

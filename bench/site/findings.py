@@ -50,7 +50,9 @@ def value_text(board: Board, row: Row) -> str:
 
 
 def _link(board: Board, row: Row, text: str = "") -> Part:
-    return Part(text or row.name, f"{board.path}#{row.id}")
+    """A part that names a row, and the layers that are not held to its width."""
+    aside = f" with {row.declared.short}" if row.declared else ""
+    return Part(f"{text or row.name}{aside}", f"{board.path}#{row.id}")
 
 
 def _table(board: Board, text: str) -> Part:
@@ -69,6 +71,23 @@ def _best(board: Board) -> Iterator[Sentence]:
             Part(f", with a {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{_details(board, row)}{_tie_text(board, row, len(ties))}."),
+        )
+        if row.declared:
+            yield from _uniform(board, bits)
+
+
+def _uniform(board: Board, bits: str) -> Iterator[Sentence]:
+    """The first row that holds every layer to the width, where the best one does not."""
+    row = next((row for row in board.results if row.bits == bits and row.uniform), None)
+    if row is not None:
+        yield (
+            Part(f"{board.first_word} " if board.no_rank else "Best with "),
+            Part(f"every layer at {bits}" if not board.no_rank else f"{bits} in every layer", strong=True),
+            Part(": "),
+            _link(board, row),
+            Part(f", with a {board.lead.title} of "),
+            Part(value_text(board, row), strong=True),
+            Part(f"{_details(board, row)}."),
         )
 
 

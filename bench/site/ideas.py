@@ -121,7 +121,7 @@ _MIXED = (
 )
 _ENDS = (
     "The first and the last layers keep 8-bit weights: errors made there reach everything or are seen at "
-    "once, and these layers are small. They are shown as exempt."
+    "once, and these layers are small. Every row names them."
 )
 _FULL = "Nothing is quantized. Every other row is compared with its images, item by item."
 

@@ -36,6 +36,9 @@ HOME_ROWS = 10
 LARGE, PAGE_ROWS = 300, 100
 """A table of more rows is shown in pages of so many, where there is a script."""
 
+_LAYERS = {"uniform": "All at the claim", "declared": "Some declared"}
+"""What the filter by declared layers is called."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -182,6 +185,7 @@ def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]
     tried = [row for row in board.rows if not row.is_baseline]
     backends, bits = Counter(row.adapter for row in tried), Counter(row.bits for row in tried)
     kinds = Counter(row.kind for row in tried if row.kind)
+    held = Counter("uniform" if row.uniform else "declared" for row in tried if row.uniform is not None)
     smallest = front(board, "bytes")
     records = [run.record for row in board.rows for run in row.runs]
     return {
@@ -192,6 +196,7 @@ def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
         "bits": [(width, bits[width]) for width in sorted(bits, key=bits_order)],
         "kinds": sorted(kinds.items()),
+        "widths": [(width, label, held[width]) for width, label in _LAYERS.items() if held[width]],
         "front": smallest,
         "pareto": {row.id for row in smallest},
         "ablation": ablation(board),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -16,6 +16,7 @@ from ganqbench.site import format as fmt
 from ganqbench.site.axis import Axis, logarithmic, straight, symmetric
 from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY, Column, half_width
+from ganqbench.site.labels import Place, Sheet
 from ganqbench.site.pareto import front
 from ganqbench.site.row import Row
 
@@ -41,6 +42,7 @@ class Point:
     high: float | None
     text: str
     label: str = ""
+    label_at: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Plot:
     zero: float | None
     """Where the rows would lie that are as good as FP32."""
     zero_text: str
+    zero_at: Place | None
 
 
 def plots(board: Board) -> tuple[Plot, ...]:
@@ -102,11 +105,17 @@ def _plot(board: Board, cost: str) -> Plot | None:
             _x(across, price),
             _y(along, value),
             *_ends(along, row, step),
-            f"{row.name}, {row.bits}: {step.title} {step.cell(row.values)} {step.interval(row.values)}, "
+            f"{row.name}, {row.claim}: {step.title} {step.cell(row.values)} {step.interval(row.values)}, "
             f"{column.title} {column.text(price)}{fmt.SPACE}{column.unit}",
             labels.get(row.id, ""),
         )
         for price, value, row in known
+    )
+    zero, zero_text = (_y(along, 0.0) if step.paired else None), _zero_text(board, cost)
+    sheet = Sheet(HEIGHT, [(point.x, point.y) for point in points])
+    points = tuple(
+        replace(point, label_at=sheet.beside(point.label, point.x, point.y)) if point.label else point
+        for point in points
     )
     name, x_title = _TITLES[cost]
     return Plot(
@@ -119,8 +128,9 @@ def _plot(board: Board, cost: str) -> Plot | None:
         tuple(Tick(_x(across, tick), _tick_text(tick / _factor(cost))) for tick in across.ticks),
         tuple(Tick(_y(along, tick), _tick_text(tick)) for tick in along.ticks),
         tuple(_front([point for point in points if point.row.id in best])),
-        _y(along, 0.0) if step.paired else None,
-        _zero_text(board, cost),
+        zero,
+        zero_text,
+        None if zero is None else sheet.along(zero_text, zero),
     )
 
 
@@ -146,11 +156,11 @@ def _ends(axis: Axis, row: Row, step: Column) -> tuple[float | None, float | Non
 
 
 def _labels(board: Board, best: dict[str, Row]) -> dict[str, str]:
-    """The first row of the front at each bit-width carries its name."""
+    """The first row of the front at each bit-width carries its name; a star says of declared layers."""
     found: dict[str, str] = {}
     for row in board.results:
-        if row.id in best and row.bits not in found.values():
-            found[row.id] = row.bits
+        if row.id in best and row.bits not in {label.rstrip("*") for label in found.values()}:
+            found[row.id] = row.bits + ("*" if row.declared else "")
     return found
 
 

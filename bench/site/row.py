@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ganqbench.site import names
 from ganqbench.site.columns import Values
+from ganqbench.site.declared import Declared, declared
 from ganqbench.site.judge import Judged
 from ganqbench.site.load import Run
 
@@ -82,6 +84,22 @@ class Row:
     def name(self) -> str:
         """The row in words."""
         return self.title if self.is_baseline else f"{self.title}, {self.backend.label}"
+
+    @cached_property
+    def declared(self) -> Declared | None:
+        """The layers that its method leaves at another width; None if all are at the claimed one."""
+        return declared(self.runs[0].record.audit, self.bits) if self.runs else None
+
+    @property
+    def claim(self) -> str:
+        """Its widths, and what is not held to them: `W4A8, 4 layers at W8A8`."""
+        return f"{self.bits}, {self.declared.short}" if self.declared else self.bits
+
+    @property
+    def uniform(self) -> bool | None:
+        """Whether every layer is held to the claimed width; None where no audit says so."""
+        audited = bool(self.runs) and self.runs[0].record.audit is not None
+        return self.declared is None if audited and not self.is_baseline else None
 
     def get(self, key: str) -> float | None:
         """The row's value of a column of the rows table."""

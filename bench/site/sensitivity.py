@@ -85,7 +85,7 @@ def read_sensitivity(path: Path) -> tuple[Measured, ...]:
 
 def sensitivity(board: Board, found: Sequence[Measured]) -> Sensitivity | None:
     """The layers of a board's generator; None unless they were measured with the board's own weights."""
-    weights = {run.record.provenance.weights for row in board.rows for run in row.runs}
+    weights = {run.record.provenance.weights for row in board.rows for run in row.runs} - {None}
     here = (board.suite, board.version, board.gan)
     for one in found:
         if (one.suite, one.suite_version, one.gan) == here and weights == {one.weights} and one.layers:

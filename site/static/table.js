@@ -13,10 +13,12 @@ for (const board of document.querySelectorAll("[data-board]")) {
   const pager = board.querySelector("[data-pager]"); // only beside a large table
   const pageSize = pager ? Number(pager.dataset.pager) : Infinity;
   let pageNow = 1;
-  const initial = heads.find((head) => head.hasAttribute("aria-sort"));
+  let order = heads.filter((head) => head.hasAttribute("aria-sort")).map((head) => ({ head, direction: head.getAttribute("aria-sort") }));
   const bitsOrder = (text) => { const [w, a] = text.slice(1).split("A"); return Number(w) * 100 + Number(a); };
   const firstDirection = (head) =>
     head.dataset.kind === "bits" || (head.dataset.kind === "number" && head.dataset.better === "more") ? "descending" : "ascending";
+  const inAddress = (entries) => entries.map(({ head, direction }) => (direction === "descending" ? "-" : "") + head.dataset.key).join(",");
+  const initial = inAddress(order);
 
   function value(row, head) {
     const text = row.cells[heads.indexOf(head)].dataset.v;
@@ -24,22 +26,43 @@ for (const board of document.querySelectorAll("[data-board]")) {
     if (head.dataset.kind === "number") return Number(text);
     return head.dataset.kind === "bits" ? bitsOrder(text) : text.toLowerCase();
   }
-  function sort(head, direction) {
-    const sign = direction === "ascending" ? 1 : -1;
-    for (const other of heads) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", direction);
-    const keyed = rows.map((row, place) => ({ row, place, value: value(row, head), base: row.classList.contains("base") }));
+  // By the first heading, equal rows by the next. A reader is told of the first one; the others say it themselves.
+  function sort(wanted) {
+    order = wanted;
+    for (const head of heads) {
+      const place = order.findIndex((entry) => entry.head === head);
+      const button = head.querySelector(".sort");
+      head.removeAttribute("aria-sort");
+      button.removeAttribute("aria-description");
+      delete button.dataset.then;
+      if (place === 0) head.setAttribute("aria-sort", order[0].direction);
+      if (place <= 0) continue;
+      button.dataset.then = `${order[place].direction === "ascending" ? "↑" : "↓"}${place + 1}`;
+      button.setAttribute("aria-description", `orders equal rows, ${order[place].direction}`);
+    }
+    const keyed = rows.map((row, place) => ({ row, place, values: order.map(({ head }) => value(row, head)), base: row.classList.contains("base") }));
     keyed.sort((a, b) => {
       if (a.base !== b.base) return a.base ? -1 : 1; // FP32 first, whatever the order
-      if ((a.value === null) !== (b.value === null)) return a.value === null ? 1 : -1; // missing last, both ways
-      if (a.value !== b.value) return (a.value < b.value ? -1 : 1) * sign;
+      for (const [at, { direction }] of order.entries()) {
+        const one = a.values[at], other = b.values[at];
+        if ((one === null) !== (other === null)) return one === null ? 1 : -1; // missing last, both ways
+        if (one !== other) return (one < other) === (direction === "ascending") ? -1 : 1;
+      }
       return a.place - b.place;
     });
     body.append(...keyed.map((entry) => entry.row), nothing);
   }
+  // A click sorts by this heading alone; with Shift it only settles what the headings before it left equal.
+  function choose(head, further) {
+    const at = order.findIndex((entry) => entry.head === head);
+    const turned = order[at]?.direction === "ascending" ? "descending" : "ascending";
+    const entry = { head, direction: at < 0 ? firstDirection(head) : turned };
+    if (!further) sort([entry]);
+    else sort(at < 0 ? [...order, entry] : order.with(at, entry));
+  }
   const pressed = (facet) => chips.filter((chip) => chip.dataset.facet === facet && chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.value);
   function filter() {
-    const facets = Object.fromEntries(["backend", "bits", "kind", "pareto"].map((facet) => [facet, pressed(facet)]));
+    const facets = Object.fromEntries(["backend", "bits", "kind", "layers", "pareto"].map((facet) => [facet, pressed(facet)]));
     const words = search.value.trim().toLowerCase();
     const chosen = Object.entries(facets).filter(([, values]) => values.length);
     let shown = 0, empty = 0;
@@ -84,11 +107,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
     for (const [facet, values] of chosen) address.set(facet, values.join(","));
     if (all && board.classList.contains("all")) address.set("columns", "all");
     if (words) address.set("q", words);
-    const sorted = heads.find((head) => head.hasAttribute("aria-sort"));
-    const falling = sorted && sorted.getAttribute("aria-sort") === "descending";
-    if (sorted && !(sorted === initial && sorted.getAttribute("aria-sort") === firstDirection(sorted))) {
-      address.set("sort", (falling ? "-" : "") + sorted.dataset.key);
-    }
+    if (inAddress(order) !== initial) address.set("sort", inAddress(order));
     if (pageNow > 1) address.set("page", String(pageNow));
     const text = address.toString().replaceAll("%2C", ",");
     try { history.replaceState(null, "", (text ? `?${text}` : location.pathname) + location.hash); } catch { /* not from here */ }
@@ -104,10 +123,13 @@ for (const board of document.querySelectorAll("[data-board]")) {
       chip.setAttribute("aria-pressed", String((address.get(chip.dataset.facet) || "").split(",").includes(chip.dataset.value)));
     }
     search.value = address.get("q") || "";
-    const key = address.get("sort") || "";
-    const head = heads.find((other) => other.dataset.key === key.replace(/^-/, ""));
-    expand(address.get("columns") === "all" || Boolean(head && head.classList.contains("extra")));
-    if (head) sort(head, key.startsWith("-") ? "descending" : "ascending");
+    const wanted = new Map();
+    for (const key of (address.get("sort") || "").split(",")) {
+      const head = heads.find((other) => other.dataset.key === key.replace(/^-/, ""));
+      if (head) wanted.set(head, { head, direction: key.startsWith("-") ? "descending" : "ascending" });
+    }
+    expand(address.get("columns") === "all" || [...wanted.keys()].some((head) => head.classList.contains("extra")));
+    if (wanted.size) sort([...wanted.values()]);
     pageNow = Number(address.get("page")) || 1;
     filter();
     toTarget();
@@ -119,9 +141,8 @@ for (const board of document.querySelectorAll("[data-board]")) {
     button.className = "sort";
     button.append(...head.childNodes);
     head.append(button);
-    button.addEventListener("click", () => {
-      const now = head.getAttribute("aria-sort");
-      sort(head, now ? (now === "ascending" ? "descending" : "ascending") : firstDirection(head));
+    button.addEventListener("click", (event) => {
+      choose(head, event.shiftKey);
       pageNow = 1;
       remember(filter());
     });
@@ -154,6 +175,16 @@ for (const board of document.querySelectorAll("[data-board]")) {
       board.querySelector(".table.board").scrollIntoView();
     });
   }
+  // Where the table scrolls sideways by itself, CSS can't hold its header in the window.
+  const region = board.querySelector(".table.board");
+  const header = region.querySelector("thead");
+  function hold() {
+    const above = getComputedStyle(region).overflowX === "visible" ? 0 : -region.getBoundingClientRect().top;
+    const most = region.clientHeight - header.offsetHeight - (body.lastElementChild.previousElementSibling?.offsetHeight ?? 0);
+    header.style.transform = above > 0 && above < most + header.offsetHeight ? `translateY(${Math.min(above, most)}px)` : "";
+  }
+  addEventListener("scroll", hold, { passive: true });
+  addEventListener("resize", hold, { passive: true });
   addEventListener("hashchange", toTarget);
   restore();
 }

@@ -66,6 +66,44 @@ def test_sort_filter_address_reload(site: Path, look: Open) -> None:
     assert ids(page) == everything
 
 
+def test_a_second_heading_orders_what_the_first_leaves_equal(site: Path, look: Open) -> None:
+    page = look(site / BOARD)
+    head(page, "bits").get_by_role("button").click()
+    head(page, "size").get_by_role("button").focus()
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    assert query(page) == {"sort": ["-bits,-size"]}
+    assert head(page, "bits").get_attribute("aria-sort") == "descending"
+    assert page.locator("thead [aria-sort]").count() == 1  # one heading is announced as the order
+    assert "descending" in head(page, "size").get_by_role("button").get_attribute("aria-description")
+    places = [column(page, key) for key in ("bits", "size")]
+    pairs = page.locator("tbody tr[id]:not(.base)").evaluate_all(
+        "(rows, places) => rows.map(row => places.map(place => row.cells[place].dataset.v ?? null))", places
+    )
+    for bits in ("W8A8", "W6A6", "W4A8"):
+        sizes = [float(size) for width, size in pairs if width == bits and size is not None]
+        assert len(sizes) > 3
+        assert sizes == sorted(sizes, reverse=True)
+    assert [width for width, _ in pairs] == sorted((width for width, _ in pairs), reverse=True)
+    shown = ids(page)
+    page.reload()
+    assert ids(page) == shown
+    head(page, "fid").get_by_role("button").click()
+    assert urlsplit(page.url).query == ""
+
+
+def test_declared_layers_can_be_left_out(site: Path, look: Open) -> None:
+    page = look(site / BOARD)
+    row = page.locator("[id='ganq.smooth-gptq-ends8.W4A8']")
+    assert row.get_by_text("1 layer at W8A8").first.is_visible()
+    page.locator("[data-facet=layers][data-value=uniform]").click()
+    assert query(page) == {"layers": ["uniform"]}
+    assert row.is_hidden()
+    assert len(ids(page)) > 30
+    page.goto((site / BOARD).as_uri() + "?layers=declared")
+    assert ids(page) == ["fp32.baseline.FP32", "ganq.smooth-gptq-ends8.W4A8"]
+
+
 @pytest.mark.parametrize("key", ["method", "backend", "bits", "fid", "fid_delta", "size", "calibration"])
 def test_fp32_stays_first_and_missing_last(site: Path, look: Open, key: str) -> None:
     page = look(site / BOARD)

@@ -92,6 +92,16 @@ def audit(bits: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def declared_audit(bits: str, levels: int = 256) -> dict[str, Any]:
+    """An audit whose first operation the method declares and keeps at so many levels of weights."""
+    made = audit(bits)
+    first = made["ops"][0]
+    widths = (levels.bit_length() - 1, (first["activation_levels"] or 2).bit_length() - 1)
+    claimed = int(bits[1:].split("A")[0])
+    first |= {"declared": True, "weight_levels": levels}
+    return made | {"coverage": 2 / 3, "bops": made["bops"] + 10**9 * (widths[0] - claimed) * widths[1]}
+
+
 def document(
     adapter: str = "brevitas",
     method: str = "ptq-mse",

@@ -1,0 +1,114 @@
+"""Where words stand in a plot: beside their marks, clear of other marks and of each other.
+
+A plot fills any width, so a place is judged at several. Horizontal places are in percent of the width,
+everything else in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+WIDTHS = (230, 300, 460, 1080)
+"""Widths in pixels that a plot takes on a phone, in three columns, in two, and enlarged."""
+_LETTER, _ASCENT, _DESCENT = 7.2, 10, 4
+_MARK, _RIM = 5, 2
+# What a word may rather cover than stand on another word, or be cut off.
+_ON_WORD, _ON_MARK, _CUT_OFF = 100, 10, 1000
+
+Anchor = Literal["start", "middle", "end"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a word is anchored: `x` percent and `y` pixels, moved by `dx` and `dy` pixels."""
+
+    x: float
+    y: float
+    dx: float
+    dy: float
+    anchor: Anchor
+
+
+@dataclass(frozen=True)
+class _Box:
+    """Pixels; `x` percent comes on top of left and right."""
+
+    x: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def hits(self, other: _Box, width: int) -> bool:
+        mine, theirs = self.x * width / 100, other.x * width / 100
+        return (
+            mine + self.left < theirs + other.right
+            and theirs + other.left < mine + self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
+    def leaves(self, width: int, height: float) -> bool:
+        middle = self.x * width / 100
+        return middle + self.left < 0 or middle + self.right > width or self.top < -16 or self.bottom > height
+
+
+class Sheet:
+    """The marks of one plot, and the words that were placed so far."""
+
+    def __init__(self, height: float, marks: Iterable[tuple[float, float]]) -> None:
+        self._height = height
+        self._marks = [_Box(x, -_MARK, _MARK, y - _MARK, y + _MARK) for x, y in marks]
+        self._words: list[_Box] = []
+
+    def beside(self, text: str, x: float, y: float) -> Place:
+        """The best place for the name of the mark at (x, y): right, left, above or below it."""
+        return self._best(
+            text,
+            [
+                Place(x, y, 9, 4, "start"),
+                Place(x, y, -9, 4, "end"),
+                Place(x, y, 7, -8, "start"),
+                Place(x, y, -7, -8, "end"),
+                Place(x, y, 7, 17, "start"),
+                Place(x, y, -7, 17, "end"),
+                Place(x, y, 0, -11, "middle"),
+                Place(x, y, 0, 20, "middle"),
+            ],
+        )
+
+    def along(self, text: str, y: float) -> Place:
+        """The best place for the name of the line at height y: below or above it, at either end."""
+        return self._best(
+            text,
+            [
+                Place(0, y, 4, 14, "start"),
+                Place(0, y, 4, -5, "start"),
+                Place(100, y, -4, 14, "end"),
+                Place(100, y, -4, -5, "end"),
+                Place(50, y, 0, 14, "middle"),
+                Place(50, y, 0, -5, "middle"),
+            ],
+        )
+
+    def _best(self, text: str, places: Sequence[Place]) -> Place:
+        found = min(places, key=lambda place: self._cost(_box(place, text)))  # the first of equals
+        self._words.append(_box(found, text))
+        return found
+
+    def _cost(self, box: _Box) -> int:
+        return sum(
+            _CUT_OFF * box.leaves(width, self._height)
+            + _ON_WORD * sum(box.hits(word, width) for word in self._words)
+            + _ON_MARK * sum(box.hits(mark, width) for mark in self._marks)
+            for width in WIDTHS
+        )
+
+
+def _box(place: Place, text: str) -> _Box:
+    length = _LETTER * len(text)
+    left = {"start": 0.0, "middle": -length / 2, "end": -length}[place.anchor] + place.dx
+    base = place.y + place.dy
+    return _Box(place.x, left - _RIM, left + length + _RIM, base - _ASCENT, base + _DESCENT)
