@@ -1,19 +1,32 @@
 """What each ONNX operator computes, in torch: enough of them for generators and their integer forms.
 
-Each function takes the node's attributes and its inputs (None for one left out). The integer
-forms of products scale their operands back first, so that the audit sees both operands.
+Each function takes the node's attributes and its inputs (None for one left out).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Attributes = Mapping[str, Any]
+from ganqbench.audit.onnx_products import (
+    Attributes,
+    conv,
+    conv_integer,
+    conv_transpose,
+    dequantize,
+    gemm,
+    matmul_integer,
+    pads_of,
+    pair_of,
+    qlinear_conv,
+    qlinear_matmul,
+    quantize,
+    text_of,
+)
+
 Operator = Callable[..., Tensor]
 
 DTYPES = {
@@ -26,94 +39,6 @@ DTYPES = {
     10: torch.float16,
     11: torch.float64,
 }
-RANGES = {2: (0, 255), 3: (-128, 127), 4: (0, 65535), 5: (-32768, 32767), 21: (0, 15), 22: (-8, 7)}
-"""Smallest and largest number of ONNX' integer types that operands are stored in."""
-
-
-def dequantize(a: Attributes, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
-    """(x - zero) * scale, with a scale for each index of `axis` or one for all."""
-    if a.get("block_size"):
-        raise NotImplementedError("blocked scales")
-    numbers = x.float()
-    if zero is not None:
-        numbers = numbers - _along(zero.float(), x.ndim, a.get("axis", 1))
-    return numbers * _along(scale, x.ndim, a.get("axis", 1))
-
-
-def quantize(a: Attributes, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
-    """round(x / scale) + zero, held to the range of the type that the reader put in `a["range"]`."""
-    low, high = a["range"]
-    numbers = (x / _along(scale, x.ndim, a.get("axis", 1))).round()
-    if zero is not None:
-        numbers = numbers + _along(zero.float(), x.ndim, a.get("axis", 1))
-    return numbers.clamp(low, high).to(torch.int16 if high < 2**15 else torch.int32)
-
-
-def conv(a: Attributes, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-    """A convolution of two dimensions."""
-    begin_h, begin_w, end_h, end_w = _pads(a)
-    same = (begin_h, begin_w) == (end_h, end_w)
-    if not same:
-        x = F.pad(x, [begin_w, end_w, begin_h, end_h])
-    padding = (begin_h, begin_w) if same else 0
-    return F.conv2d(x, w, b, _two(a, "strides"), padding, _two(a, "dilations"), a.get("group", 1))
-
-
-def conv_transpose(a: Attributes, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-    """A transposed convolution of two dimensions."""
-    begin_h, begin_w, end_h, end_w = _pads(a)
-    if (begin_h, begin_w) != (end_h, end_w) or a.get("output_shape"):
-        raise NotImplementedError("uneven padding of a transposed convolution")
-    extra = tuple(a.get("output_padding", (0, 0)))
-    strides, dilations = _two(a, "strides"), _two(a, "dilations")
-    return F.conv_transpose2d(x, w, b, strides, (begin_h, begin_w), extra, a.get("group", 1), dilations)
-
-
-def gemm(a: Attributes, x: Tensor, w: Tensor, c: Tensor | None = None) -> Tensor:
-    """A linear layer."""
-    if a.get("transA") or a.get("alpha", 1.0) != 1 or a.get("beta", 1.0) != 1:
-        raise NotImplementedError("a scaled or transposed Gemm")
-    return F.linear(x, w if a.get("transB") else w.t(), c)
-
-
-def qlinear_conv(
-    a: Attributes, x: Tensor, xs: Tensor, xz: Tensor, w: Tensor, ws: Tensor, wz: Tensor, ys: Tensor,
-    yz: Tensor, b: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """Integers to integers; the bias is in units of both scales' product."""
-    left, right = dequantize(a, x, xs, xz), dequantize({"axis": 0}, w, ws, wz)
-    bias = None if b is None else b.float() * xs * ws
-    return quantize(a, conv(a, left, right, bias), ys, yz)
-
-
-def qlinear_matmul(
-    a: Attributes,
-    x: Tensor,
-    xs: Tensor,
-    xz: Tensor,
-    w: Tensor,
-    ws: Tensor,
-    wz: Tensor,
-    ys: Tensor,
-    yz: Tensor,
-) -> Tensor:
-    """Integers to integers."""
-    axis = {"axis": w.ndim - 1}
-    return quantize(a, torch.matmul(dequantize(a, x, xs, xz), dequantize(axis, w, ws, wz)), ys, yz)
-
-
-def conv_integer(
-    a: Attributes, x: Tensor, w: Tensor, xz: Tensor | None = None, wz: Tensor | None = None
-) -> Tensor:
-    """Integers to sums."""
-    return conv(a, _shifted(x, xz, 0), _shifted(w, wz, 0))
-
-
-def matmul_integer(
-    a: Attributes, x: Tensor, w: Tensor, xz: Tensor | None = None, wz: Tensor | None = None
-) -> Tensor:
-    """Integers to sums."""
-    return torch.matmul(_shifted(x, xz, 0), _shifted(w, wz, w.ndim - 1))
 
 
 def pad(
@@ -127,7 +52,7 @@ def pad(
     if any(amounts.get(place, (0, 0)) != (0, 0) for place in range(x.ndim - 2)):
         raise NotImplementedError("padding of other than the last two dimensions")
     flat = [*amounts.get(x.ndim - 1, (0, 0)), *amounts.get(x.ndim - 2, (0, 0))]
-    mode = _text(a.get("mode", "constant"))
+    mode = text_of(a.get("mode", "constant"))
     if mode == "constant":
         return F.pad(x, flat, value=0.0 if value is None else float(value))
     # torch reflects floating-point numbers only
@@ -143,7 +68,7 @@ def resize(
     sizes: Tensor | None = None,
 ) -> Tensor:
     """Nearest up-sampling by whole factors."""
-    if _text(a.get("mode", "nearest")) != "nearest" or x.ndim != 4:
+    if text_of(a.get("mode", "nearest")) != "nearest" or x.ndim != 4:
         raise NotImplementedError("a resize that is not to the nearest")
     if scales is not None and scales.numel():
         factors = [float(value) for value in scales]
@@ -157,11 +82,13 @@ def resize(
 
 def max_pool(a: Attributes, x: Tensor) -> Tensor:
     """Largest value of each window."""
-    begin_h, begin_w, end_h, end_w = _pads(a)
+    begin_h, begin_w, end_h, end_w = pads_of(a)
     if (begin_h, begin_w) != (end_h, end_w) or a.get("ceil_mode"):
         raise NotImplementedError("uneven padding of a pooling")
     kernel = tuple(a["kernel_shape"])
-    pooled = F.max_pool2d(x.float(), kernel, _two(a, "strides"), (begin_h, begin_w), _two(a, "dilations"))
+    pooled = F.max_pool2d(
+        x.float(), kernel, pair_of(a, "strides"), (begin_h, begin_w), pair_of(a, "dilations")
+    )
     return pooled.to(x.dtype)
 
 
@@ -175,7 +102,7 @@ def reshape(a: Attributes, x: Tensor, shape: Tensor) -> Tensor:
 
 def depth_to_space(a: Attributes, x: Tensor) -> Tensor:
     """Channels to pixels of blocks."""
-    if _text(a.get("mode", "DCR")) == "CRD":
+    if text_of(a.get("mode", "DCR")) == "CRD":
         return F.pixel_shuffle(x, a["blocksize"])
     n, c, h, w = x.shape
     b = a["blocksize"]
@@ -316,31 +243,3 @@ OPERATORS: dict[str, Operator] = {
     "Flatten": lambda a, x: x.flatten(a.get("axis", 1)),
     "Shape": lambda a, x: torch.tensor(x.shape[a.get("start", 0) : a.get("end", x.ndim)]),
 }
-
-
-def _along(values: Tensor, dims: int, axis: int) -> Tensor:
-    """One value as it is, several along one dimension."""
-    if values.numel() == 1:
-        return values.reshape(())
-    return values.reshape([-1 if place == axis % dims else 1 for place in range(dims)])
-
-
-def _shifted(values: Tensor, zero: Tensor | None, axis: int) -> Tensor:
-    numbers = values.float()
-    return numbers if zero is None else numbers - _along(zero.float(), values.ndim, axis)
-
-
-def _pads(a: Attributes) -> tuple[int, int, int, int]:
-    if _text(a.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
-        raise NotImplementedError("automatic padding")
-    begin_h, begin_w, end_h, end_w = a.get("pads", (0, 0, 0, 0))
-    return begin_h, begin_w, end_h, end_w
-
-
-def _two(a: Attributes, name: str) -> tuple[int, int]:
-    first, second = a.get(name, (1, 1))
-    return first, second
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganqbench.audit.onnx_operators import DTYPES, OPERATORS, RANGES
+from ganqbench.audit.onnx_operators import DTYPES, OPERATORS
+from ganqbench.audit.onnx_products import RANGES
 from ganqbench.audit.operands import Held
 from ganqbench.deploy.graph import INTEGER_PRODUCTS, PRODUCTS, Graph, as_integers, attributes, by_demand
 

@@ -15,8 +15,8 @@ def card(gans: tuple[str, ...], data: Path | None, out: Path) -> None:
     """Measure trained models and write a page with a sheet of samples for each."""
     import torch
 
-    from ganqbench.harness.home import home
     from ganqbench.harness.model_card import card as make_card
+    from ganqbench.home import home
     from ganqbench.zoo.registry import entry
 
     torch.set_num_threads(1)

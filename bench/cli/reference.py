@@ -61,7 +61,7 @@ def build(
     import torch
     from tqdm import tqdm
 
-    from ganqbench.harness.home import home
+    from ganqbench.home import home
     from ganqbench.metrics.build_reference import build_reference
     from ganqbench.metrics.checks import MetricError
     from ganqbench.metrics.extractor_registry import open_extractor

@@ -101,10 +101,10 @@ def run(
     from ganqbench.errors import UserError
     from ganqbench.harness.calibration_room import too_many_seeds
     from ganqbench.harness.gans import Gans
-    from ganqbench.harness.home import home
     from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.plan import Filters, make_plan, unjudged
     from ganqbench.harness.usable import Usable
+    from ganqbench.home import home
     from ganqbench.suite import load_suite
 
     jobs = jobs or os.cpu_count() or 1

@@ -23,9 +23,9 @@ def seeds(results: Path, as_json: bool) -> None:
     Influence values lie where a cell ran; without them the standard error is the most it can be.
     """
     from ganqbench.errors import UserError
-    from ganqbench.harness.home import home
     from ganqbench.harness.influence import FOLDER
     from ganqbench.harness.seed_rows import seed_rows
+    from ganqbench.home import home
     from ganqbench.records.validate import validate
 
     if not results.is_dir():

@@ -11,7 +11,6 @@ from ganqbench.adapter import Adapter
 from ganqbench.cell import Cell
 from ganqbench.harness.baselines import Baselines
 from ganqbench.harness.evaluate import Evaluation
-from ganqbench.harness.home import home
 from ganqbench.harness.influence import FOLDER, METRIC, keep
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import evaluation_items, measure
@@ -19,6 +18,7 @@ from ganqbench.harness.outcome import audit_document, metric_document
 from ganqbench.harness.parts import MeasuredPart, Part, PartsDiffer, Whole, load_part, whole
 from ganqbench.harness.phases import Phases
 from ganqbench.harness.preview import write_preview
+from ganqbench.home import home
 from ganqbench.protocol import Protocol
 from ganqbench.zoo.generator import ZooEntry
 

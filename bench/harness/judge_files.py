@@ -6,7 +6,7 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 
-from ganqbench.harness.home import home
+from ganqbench.home import home
 from ganqbench.metrics.extractor_registry import ALEXNET
 from ganqbench.protocol import Protocol
 from ganqbench.zoo.generator import ZooEntry

@@ -14,12 +14,12 @@ from tqdm import tqdm
 from ganqbench.errors import UserError
 from ganqbench.harness.claims import Claims
 from ganqbench.harness.executor import RETRIES, Executor, Task
-from ganqbench.harness.home import home
 from ganqbench.harness.interruption import Stopped, interruption
 from ganqbench.harness.ledger import Ledger
 from ganqbench.harness.plan import Plan, Planned
 from ganqbench.harness.process import Outcome
 from ganqbench.harness.recording import Recorder
+from ganqbench.home import home
 from ganqbench.records.schema import Record
 from ganqbench.records.store import InvalidRecord, clean, read, stamp, write
 

@@ -44,12 +44,12 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     from ganqbench.harness.cell_job import CellJob
     from ganqbench.harness.expectation import Expected, expectation
     from ganqbench.harness.gans import Gans
-    from ganqbench.harness.home import home
     from ganqbench.harness.judge_files import judge_hashes
     from ganqbench.harness.measure import CellFailed
     from ganqbench.harness.outcome import phase_document
     from ganqbench.harness.parts import Part, PartsDiffer
     from ganqbench.harness.phases import Phases
+    from ganqbench.home import home
     from ganqbench.protocol import Protocol
     from ganqbench.recipes.recipe import Inapplicable
 

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import safe_open
@@ -19,17 +20,8 @@ State = dict[str, Any]
 
 def save_state(path: Path, state: State) -> None:
     """Writes ``state`` (tensors, numbers, strings, nested dicts and lists) to ``path`` atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with _whole(path) as file:
+        torch.save(state, file)
 
 
 def load_state(path: Path) -> State:
@@ -40,14 +32,11 @@ def load_state(path: Path) -> State:
 
 def export_weights(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]) -> None:
     """Writes a network as safetensors, with every metadata value as a JSON string."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = {key: json.dumps(value, sort_keys=True) for key, value in sorted(metadata.items())}
     content = safetensors_save({k: v.detach().contiguous() for k, v in tensors.items()}, text)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
+    with _whole(path) as file:
         file.write(content)
-    os.chmod(name, 0o644)  # temporary files are private, weights are for everyone
-    os.replace(name, path)
+    path.chmod(0o644)  # temporary files are private, weights are for everyone
 
 
 def describe_weights(path: Path) -> dict[str, object]:
@@ -67,3 +56,19 @@ def append_log(path: Path, row: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row, sort_keys=True) + "\n")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """A file that becomes `path` when all is written, or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

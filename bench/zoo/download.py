@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ganqbench.errors import UserError
-from ganqbench.harness.home import home
+from ganqbench.home import home
 from ganqbench.zoo.checkpoint import refuse_text
 
 _CHUNK = 1 << 20
