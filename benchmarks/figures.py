@@ -26,8 +26,8 @@ def publish(
     chosen: argparse.Namespace,
     figures: Mapping[str, Any],
     threads: int = 1,
-) -> None:
-    """Prints ``figures`` with their origin and writes them to ``chosen.out``, if there is one."""
+) -> dict[str, Any]:
+    """Prints ``figures`` with their origin, writes them to ``chosen.out`` if there is one, returns them."""
     commit, dirty = git_state(Path.cwd())
     document = {
         "command": shlex.join(["python", f"benchmarks/{Path(script).name}", *arguments]),
@@ -43,3 +43,4 @@ def publish(
     if chosen.out:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
         chosen.out.write_text(text, encoding="utf-8")
+    return document

@@ -59,6 +59,23 @@ def test_equals_clean_fid(dim: int, n: int) -> None:
     assert moments == pytest.approx(expected, rel=1e-8)
 
 
+def test_equals_clean_fid_at_the_size_of_inception() -> None:
+    """At 2048 features SciPy's root alone takes most of half a minute."""
+    from cleanfid.fid import frechet_distance
+
+    dim = 2048
+    real, fake = sample(2200, dim, 0), generated(2100, dim, 1)
+    reference = Reference.from_features(real)
+    mean, covariance = fake.mean(axis=0), np.cov(fake.T)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy deprecates the argument that clean-fid passes
+        expected = frechet_distance(mean, covariance, real.mean(axis=0), np.cov(real.T))
+    assert frechet_from_moments(reference, mean, covariance, len(fake)) == pytest.approx(expected, rel=1e-6)
+    assert Fit.of("fake", fake, reference).value == pytest.approx(expected, rel=1e-6)
+    few = fake[:300]
+    assert Fit.of("few", few, reference).value == pytest.approx(nuclear(real, few), rel=1e-9)
+
+
 @pytest.mark.parametrize(("dim", "n", "m"), [(64, 20, 300), (64, 64, 300), (64, 40, 30), (128, 60, 200)])
 def test_few_images_give_the_nuclear_norm_and_no_interval(dim: int, n: int, m: int) -> None:
     real, fake = sample(m, dim, 0), generated(n, dim, 1)

@@ -93,3 +93,29 @@ def test_paired_distances_near_zero_are_never_overstated(quantize: str) -> None:
     world = World(gaussian, quantize)
     covered = coverage([frechet_paired(*world.draw()) for _ in range(REDRAWS)])
     assert 0.92 <= covered <= 1.0
+
+
+@pytest.mark.parametrize("quantize", ["coarse", "near-identical"])
+def test_a_deltas_error_is_that_of_redraws_with_many_features(quantize: str) -> None:
+    """Half a suite's size with few redraws; `benchmarks/coverage.py --full` takes all of it."""
+    dim, n, redraws = 96, 1500, 40
+    rng = np.random.default_rng(5)
+
+    def rows(count: int) -> Array:
+        shared = 0.3 * rng.standard_normal((count, 1))
+        result: Array = np.maximum(rng.standard_normal((count, dim)) + shared, 0)
+        return result
+
+    mix = np.eye(dim) + 0.5 * rng.standard_normal((dim, dim)) / np.sqrt(dim)
+    reference = Reference.from_features(rows(3000) @ mix)
+    draws = []
+    for _ in range(redraws):
+        fp32 = 1.1 * rows(n) @ mix + 0.1
+        quantized = np.round(3 * fp32) / 3 if quantize == "coarse" else fp32 + 0.01 * rows(n)
+        draws.append(frechet_delta(reference, fp32, quantized))
+    values = np.array([draw.value for draw in draws])
+    errors = np.array([float(draw.se or 0) for draw in draws])
+    # The deviation of 40 values is known to 11 %, and an exact interval holds 38 of 40 times.
+    assert 0.65 < errors.mean() / values.std() < 1.5
+    held = [float(draw.low or 0) <= values.mean() <= float(draw.high or 0) for draw in draws]
+    assert np.mean(held) >= 0.85
