@@ -51,6 +51,12 @@ def python(session: nox.Session, *arguments: str, **environment: str) -> None:
     session.run(str(PYTHON), *arguments, external=True, env=environment)
 
 
+def pytest(session: nox.Session, *arguments: str) -> None:
+    workers = str(min(os.cpu_count() or 1, 4))
+    parallel = ("-n", workers, "--dist", "loadgroup")  # groups: see tests/conftest.py
+    python(session, "-P", "-m", "pytest", *parallel, *arguments, OMP_NUM_THREADS="1")
+
+
 def ganqbench(session: nox.Session, *arguments: str) -> None:
     # -P keeps this folder's `site/` and `bench/` off the import path.
     python(session, "-P", "-m", "ganqbench", *arguments)
@@ -70,9 +76,7 @@ def bench(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests against the installed wheel, one process with one thread per core."""
     install(session)
-    workers = str(min(os.cpu_count() or 1, 4))
-    parallel = ("-n", workers, "--dist", "loadgroup")
-    python(session, "-P", "-m", "pytest", *parallel, *session.posargs, OMP_NUM_THREADS="1")
+    pytest(session, *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -80,16 +84,7 @@ def quick(session: nox.Session) -> None:
     """Run the tests that need no minutes: formulas, records, pages, commands."""
     install(session)
     folders = ("audit", "cli", "docs", "metrics", "recipes/test_losses.py", "records")
-    python(
-        session,
-        "-P",
-        "-m",
-        "pytest",
-        *(f"tests/{folder}" for folder in folders),
-        "-m",
-        "not slow",
-        *session.posargs,
-    )
+    pytest(session, *(f"tests/{folder}" for folder in folders), "-m", "not slow", *session.posargs)
 
 
 @nox.session(venv_backend="none")

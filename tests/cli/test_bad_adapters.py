@@ -1,12 +1,15 @@
-"""A contributor's file that is wrong ends as one clear message, and the other adapters go on."""
+"""A contributor's file that is wrong ends as one clear message, and the other adapters go on.
+
+All of them are installed side by side, so that each has to be named apart from the others.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,23 +42,31 @@ BAD = {
     "supports answers": (GOOD + "\n    def supports(self, cell):\n        return False\n", "False"),
     "no adapter": ("class Mine:\n    name = 'mine'\n", "not an Adapter of that name"),
 }
-Install = Callable[..., dict[str, str]]
+NAMES = {fault: f"bad_{place}" for place, fault in enumerate(BAD)}
 
 
-@pytest.fixture
-def install(tmp_path: Path) -> Install:
-    """Put a file where an installed distribution would be; returns the environment to see it in."""
+def install(folder: Path, code: str, name: str, distribution: str | None = None) -> None:
+    """Put a file where an installed distribution would be."""
+    distribution = distribution or name
+    (folder / f"{distribution}_file.py").write_text(code.replace('name = "mine"', f'name = "{name}"'))
+    metadata = folder / f"{distribution}-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
+    point = f"[ganqbench.adapters]\n{name} = {distribution}_file:Mine\n"
+    (metadata / "entry_points.txt").write_text(point)
 
-    def put(code: str, distribution: str = "mine", name: str = "mine") -> dict[str, str]:
-        (tmp_path / f"{distribution}_file.py").write_text(code)
-        metadata = tmp_path / f"{distribution}-1.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
-        point = f"[ganqbench.adapters]\n{name} = {distribution}_file:Mine\n"
-        (metadata / "entry_points.txt").write_text(point)
-        return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
-    return put
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """One that has a good adapter, all bad ones, two of one name, and one of a name that the package has."""
+    folder = tmp_path_factory.mktemp("installed")
+    install(folder, GOOD, "mine")
+    for fault, (code, _) in BAD.items():
+        install(folder, code, NAMES[fault])
+    install(folder, GOOD, "twice")
+    install(folder, GOOD, "twice", "theirs")
+    install(folder, GOOD, "torch_ao", "impostor")
+    return {**os.environ, "PYTHONPATH": str(folder)}
 
 
 def call(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,47 +80,59 @@ def call(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
     )
 
 
-def test_a_good_one_is_listed(install: Install) -> None:
-    done = call(install(GOOD), "list", "methods")
-    assert done.returncode == 0, done.stderr
-    assert "mine.ptq" in done.stdout
+@pytest.fixture(scope="module")
+def listing(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return call(environment, "list", "methods", "--json")
+
+
+def listed(listing: subprocess.CompletedProcess[str]) -> set[str]:
+    return {row["name"] for row in json.loads(listing.stdout)}
+
+
+def messages(listing: subprocess.CompletedProcess[str]) -> list[str]:
+    return re.split(r"^Error: ", listing.stderr, flags=re.MULTILINE)[1:]
+
+
+def said_of(name: str, listing: subprocess.CompletedProcess[str]) -> str:
+    """The one message that names the adapter."""
+    (message,) = (one for one in messages(listing) if f"{name!r}" in one.splitlines()[0])
+    return message
+
+
+def test_the_good_ones_are_listed_and_the_status_tells_of_the_others(
+    listing: subprocess.CompletedProcess[str],
+) -> None:
+    assert listing.returncode == 1
+    assert {"mine.ptq", "brevitas.ptq-mse", "ganq.ptq-mse"} <= listed(listing)
+    assert "Traceback" not in listing.stderr
+    assert len(messages(listing)) == len(BAD) + 2
 
 
 @pytest.mark.parametrize("fault", BAD)
-def test_a_bad_one_is_named_and_the_others_are_listed(fault: str, install: Install) -> None:
-    code, expected = BAD[fault]
-    done = call(install(code), "list", "methods", "--json")
-    assert done.returncode == 1
-    assert expected in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) <= 3
-    names = {row["name"] for row in json.loads(done.stdout)}
-    assert "brevitas.ptq-mse" in names
-    assert "mine.ptq" not in names
+def test_a_bad_one_is_named_with_its_fault(fault: str, listing: subprocess.CompletedProcess[str]) -> None:
+    message = said_of(NAMES[fault], listing)
+    assert BAD[fault][1] in message
+    assert len(message.splitlines()) <= 3
+    assert f"{NAMES[fault]}.ptq" not in listed(listing)
 
 
-def test_doctor_goes_on_and_says_which(install: Install) -> None:
-    done = call(install(BAD["syntax error"][0]), "doctor")
+def test_doctor_goes_on_and_says_which(environment: dict[str, str]) -> None:
+    done = call(environment, "doctor")
     assert done.returncode == 1
-    assert "mine" in done.stdout
-    assert "broken" in done.stdout
+    broken = {line.split()[1] for line in done.stdout.splitlines() if " broken: " in line}
+    # Nobody asks them about a cell here.
+    silent = {NAMES[fault] for fault in BAD if fault.startswith("supports")}
+    assert broken == {*NAMES.values(), "twice", "torch_ao"} - silent
     assert "brevitas" in done.stdout
     assert "Traceback" not in done.stderr
 
 
-def test_two_distributions_of_one_name_are_an_error(install: Install) -> None:
-    install(GOOD)
-    done = call(install(GOOD, "theirs"), "list", "methods")
-    assert done.returncode == 1
-    assert "Two installed distributions register an adapter named 'mine'" in done.stderr
-    assert "brevitas.ptq-mse" in done.stdout
-    assert "mine.ptq" not in done.stdout
-    assert "Traceback" not in done.stderr
+def test_two_distributions_of_one_name_are_an_error(listing: subprocess.CompletedProcess[str]) -> None:
+    said = said_of("twice", listing)
+    assert "Two installed distributions register an adapter named 'twice'" in said
+    assert "twice.ptq" not in listed(listing)
 
 
-def test_a_name_that_the_package_has_is_an_error(install: Install) -> None:
-    done = call(install(GOOD, "theirs", "brevitas"), "list", "methods")
-    assert done.returncode == 1
-    assert "'brevitas'" in done.stderr
-    assert "ganq.ptq-mse" in done.stdout
-    assert "Traceback" not in done.stderr
+def test_a_name_that_the_package_has_is_an_error(listing: subprocess.CompletedProcess[str]) -> None:
+    assert said_of("torch_ao", listing)
+    assert not [name for name in listed(listing) if name.startswith("torch_ao.")]
