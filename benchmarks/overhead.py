@@ -1,22 +1,18 @@
-"""What evaluating a cell costs besides its forward passes: seconds, and memory that grows with N.
+"""What evaluating a cell costs besides its forward passes: seconds.
 
     python benchmarks/overhead.py --out docs/speed/overhead.json
 
-Time: one cell from calibration to the metrics of its record, all on one thread, in CPU seconds. Its network
+One cell from calibration to the metrics of its record, all on one thread, in CPU seconds. Its network
 for distances has the shape of Inception v3. Running that on all images, full precision and quantized, would
 take half an hour; so its seconds per image are measured on a few, and in the cell a cheap stand-in makes
 features of the same shape. The generator is next to nothing, so that the share of the rest is larger than in
-any real cell.
-
-Memory: the largest resident size of fresh processes that evaluate few and many images. The stand-in makes
-the features there, too: a network's own memory would hide what grows with N.
+any real cell. Pairs of images are compared by the embedded network, as beside Inception, and that counts as
+the rest.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import subprocess
 import sys
 import tempfile
 import time
@@ -39,7 +35,7 @@ from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import measure
 from ganqbench.harness.parts import whole
 from ganqbench.harness.phases import Phases
-from ganqbench.metrics.extractors import Extractor
+from ganqbench.metrics.extractors import EmbeddedExtractor, Extractor
 from ganqbench.metrics.inception import InceptionExtractor, Pin
 from ganqbench.metrics.reference import Reference
 from ganqbench.protocol import Protocol
@@ -132,11 +128,11 @@ class Rounding(Adapter):
         return generator
 
 
-def evaluate(n: int, extractor: Standin) -> dict[str, Any]:
-    """Seconds of a cell of `n` images, and of the forward passes in it."""
+def evaluate(n: int, extractor: Standin, pairs: EmbeddedExtractor | None = None) -> dict[str, Any]:
+    """Seconds of a cell of `n` images without its forward passes, by phase with them."""
     rows = torch.randn(min(n, REAL), 192, generator=torch.Generator().manual_seed(2)) * 40
     real = (rows @ extractor.matrix).relu().numpy()
-    judge = Judge(extractor, Reference.from_features(real).keeping(real))
+    judge = Judge(extractor, Reference.from_features(real).keeping(real), pairs)
     entry, phases = Entry(), Phases()
     cell = Cell(
         suite="overhead", suite_version=0, gan=entry.name, adapter="rounding", method="nearest",
@@ -181,7 +177,7 @@ def inception_seconds(count: int) -> float:
 def times(n: int, sample: int) -> dict[str, Any]:
     """How the seconds of a cell with Inception divide."""
     per_image = inception_seconds(sample)
-    rest = evaluate(n, Standin(2048, SIZE))
+    rest = evaluate(n, Standin(2048, SIZE), EmbeddedExtractor())
     forward = 2 * n * per_image
     return {
         "images": n,
@@ -194,57 +190,15 @@ def times(n: int, sample: int) -> dict[str, Any]:
     }
 
 
-def memory(few: int, many: int, dim: int) -> dict[str, Any]:
-    """Largest resident sizes, and the largest that the larger one may have."""
-    peaks = [_peak(n, dim) for n in (few, many)]
-    kept = 2 * 4 * dim * (many - few)
-    limit = 1.1 * peaks[0] + kept
-    return {
-        "images": [few, many],
-        "features": dim,
-        "peaks": peaks,
-        "kept": kept,
-        "limit": limit,
-        "share_of_limit": peaks[1] / limit,
-    }
-
-
-def _peak(n: int, dim: int) -> int:
-    """VmHWM of a fresh process in bytes; its ru_maxrss would start with that of this one."""
-    command = [sys.executable, __file__, "--child", str(n), "--features", str(dim)]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-
-
-def _resident() -> int:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return 1024 * int(status.split("VmHWM:")[1].split()[0])
-
-
 def main(arguments: list[str]) -> None:
     """Print the figures and write them."""
     parser = options(__doc__)
-    parser.add_argument("--images", type=int, default=5000, help="of the timed cell and the smaller process")
-    parser.add_argument("--many", type=int, default=50_000, help="images of the larger process")
-    parser.add_argument("--features", type=int, default=192, help="per image, where memory is measured")
+    parser.add_argument("--images", type=int, default=5000, help="of the cell")
     parser.add_argument("--sample", type=int, default=64, help="images that Inception's seconds are taken on")
-    parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # TorchScript is deprecated
-    if chosen.child:
-        evaluate(chosen.child, Standin(chosen.features, 32))
-        print(_resident())
-        return
-    found = times(chosen.images, chosen.sample)
-    publish(
-        __file__,
-        arguments,
-        chosen,
-        {
-            "time": found,
-            "memory": memory(chosen.images, chosen.many, chosen.features),
-        },
-    )
+    publish(__file__, arguments, chosen, {"time": times(chosen.images, chosen.sample)})
 
 
 if __name__ == "__main__":

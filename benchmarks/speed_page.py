@@ -10,12 +10,15 @@ DOCS = Path(__file__).parents[1] / "docs"
 Figures = dict[str, Any]
 
 
-def page(peers: Figures | None, distance: Figures | None, overhead: Figures | None) -> str:
+def page(
+    peers: Figures | None, distance: Figures | None, overhead: Figures | None, memory: Figures | None
+) -> str:
     """The page's text; what was not measured yet has no section."""
     sections = [
         *([_features(peers)] if peers else []),
         *([_distance(distance)] if distance else []),
-        *([_rest(overhead), _memory(overhead)] if overhead else []),
+        *([_rest(overhead)] if overhead else []),
+        *([_memory(memory)] if memory else []),
     ]
     head = [
         "# Speed of the evaluator",
@@ -85,20 +88,21 @@ def _rest(overhead: Figures) -> list[str]:
         f"| forward passes | {found['forward_s']:.0f} |",
         f"| everything else | {found['rest_s']:.1f} |",
         "",
-        f"Everything else is {found['share']:.1%} of the cell; the aim is at most 10 %. Seconds of the "
+        f"Everything else, the embedded network's comparison of pairs included, is {found['share']:.1%} of "
+        "the cell; the aim is at most 10 %. Seconds of the "
         f"cell's phases, the stand-in's included: {phases}.",
     ]
 
 
-def _memory(overhead: Figures) -> list[str]:
-    found = overhead["memory"]
+def _memory(memory: Figures) -> list[str]:
+    found = memory["memory"]
     few, many = found["images"]
     rows = [f"| {n} | {peak / 1e6:.0f} |" for n, peak in zip(found["images"], found["peaks"], strict=True)]
     return [
         "## Memory",
         "",
-        f"The largest resident size of a fresh process that evaluates a cell with {found['features']} "
-        "features an image, by the same command, without the network's own memory.",
+        f"{_made(memory)}: the largest resident size of a fresh process that evaluates a cell with "
+        f"{found['features']} features an image, without the network's own memory.",
         "",
         "| images | MB |",
         "|---|---|",
@@ -116,7 +120,7 @@ def _made(figures: Figures) -> str:
 
 def read(folder: Path) -> list[Figures | None]:
     """What :func:`page` takes, from the files of `folder` that are there."""
-    files = [folder / f"{name}.json" for name in ("peers", "distance", "overhead")]
+    files = [folder / f"{name}.json" for name in ("peers", "distance", "overhead", "memory")]
     return [json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None for file in files]
 
 
