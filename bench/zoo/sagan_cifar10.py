@@ -30,5 +30,5 @@ ENTRY = SaganCifar10(
     "SAGAN, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "9ebb41b1608a02e059b208c594dfeffb7fa7ebf9aa92c7efe8685a259442bd6b",
+    "26b933431f7a5d81a68ca959b8c606128ee0bf04964702d6b46d548ebccff5b5",
 )

@@ -30,5 +30,5 @@ ENTRY = StyleGAN2Cifar10(
     "StyleGAN2, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "800b7489702e7b58ccc7d822e693d5fe5566c6d7b12a675cccc12aff87433319",
+    "ad5df0f68e66f5feb9b3c4166965158b379efaa3baf3bccf7b38d16617d43ef6",
 )
