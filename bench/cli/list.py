@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from ganqbench.adapter import Adapter, adapter_names, load_adapter
+from ganqbench.adapter import Adapter, Skip, adapter_names, load_adapter
 from ganqbench.cell import ARCHITECTURES, Bits, Cell
 from ganqbench.errors import UserError
 from ganqbench.recipes.recipe import RECIPES
@@ -68,6 +69,7 @@ def _methods(broken: list[UserError]) -> list[dict[str, Any]]:
 
 
 def _rows(adapter: Adapter) -> list[dict[str, Any]]:
+    missing = adapter.missing  # looked for once: it takes milliseconds
     return [
         {
             "name": f"{adapter.name}.{name}",
@@ -80,8 +82,8 @@ def _rows(adapter: Adapter) -> list[dict[str, Any]]:
             "exempt": list(method.exempt),
             "requires": list(adapter.requires),
             "requirement": "; ".join(filter(None, [*adapter.requires, method.requirement])),
-            "installed": not adapter.missing,
-            "support": _support(adapter, name),
+            "installed": not missing,
+            "support": _support(name, adapter, adapter.skip if missing else adapter.declines),
         }
         for name, method in adapter.methods.items()
     ]
@@ -92,11 +94,11 @@ def _takes(adapter: Adapter, method: str, bits: str) -> bool:
     return any(adapter.declines(_cell(adapter, method, bits, arch)) is None for arch in ARCHITECTURES)
 
 
-def _support(adapter: Adapter, method: str) -> dict[str, str]:
+def _support(method: str, adapter: Adapter, ask: Callable[[Cell], Skip | None]) -> dict[str, str]:
     """Architecture -> "ok", or the reason why no cell of it runs here at any of the bits."""
     found = {}
     for arch in ARCHITECTURES:
-        skips = {bits: adapter.skip(_cell(adapter, method, bits, arch)) for bits in BITS}
+        skips = {bits: ask(_cell(adapter, method, bits, arch)) for bits in BITS}
         skip = skips["W8A8"]  # its reason says more than that of unusual bits
         found[arch] = "ok" if skip is None or None in skips.values() else skip.reason
     return found

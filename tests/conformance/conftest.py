@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import matrix
 
+from ganqbench.adapter import load_adapter
 from ganqbench.errors import UserError
 
 ENTRIES = pytest.StashKey[list[matrix.Entry]]()
@@ -33,7 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if chosen and chosen.endswith(".py"):
         stage = Path(tempfile.mkdtemp(prefix="ganqbench-adapter-"))
         config.add_cleanup(lambda: shutil.rmtree(stage))
-        config.option.adapter = contributed.register(Path(chosen), stage)
+        chosen = config.option.adapter = contributed.register(Path(chosen), stage)
+    if chosen:
+        try:
+            load_adapter(chosen)
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -58,10 +64,13 @@ def pytest_runtest_makereport(
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     if call.when == "call" and item.name.startswith("test_every_product_runs_at_the_claimed_bits"):
         case, bits = parameters["case"], parameters["bits"]
-        status: matrix.Status = {"passed": "ok", "failed": "failed"}.get(report.outcome, "skipped")  # type: ignore[assignment]
-        reason = ""
-        if call.excinfo is not None:
-            reason = str(getattr(call.excinfo.value, "msg", call.excinfo.value)).splitlines()[0][:300]
+        if report.failed:
+            assert call.excinfo is not None
+            status: matrix.Status = "failed"
+            reason = str(call.excinfo.value).splitlines()[0][:300]
+        else:
+            declined = case.skip(bits)
+            status, reason = ("skipped", declined.reason) if declined else ("ok", "")
         entry = matrix.Entry(f"{case.adapter}.{case.method}", case.arch, bits, status, reason)
         item.config.stash.setdefault(ENTRIES, []).append(entry)
     return report
@@ -81,10 +90,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     import workbench
 
     chosen = metafunc.config.getoption("--adapter", None)
-    try:
-        cases = workbench.all_cases(chosen)
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from error
+    cases = workbench.all_cases(chosen)
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", cases, ids=str)
     if "trainable" in metafunc.fixturenames:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
+from unittest import mock
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +24,9 @@ from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.generator import Generator, Inputs
 from ganqbench.zoo.sagan import SAGAN, SelfAttention
 from ganqbench.zoo.stylegan2 import StyleGAN2
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 def _cyclegan() -> Generator:
@@ -102,11 +111,6 @@ class Case:
         return adapter_of(self.adapter).skip(self.cell(bits))
 
     @property
-    def narrowest(self) -> str | None:
-        """The fewest bits of the matrix that the adapter takes."""
-        return next((bits for bits in ("W4A8", "W8A8") if self.skip(bits) is None), None)
-
-    @property
     def trainable(self) -> bool:
         """Whether a recipe can fine-tune what comes back."""
         return adapter_of(self.adapter).methods[self.method].trainable
@@ -114,6 +118,18 @@ class Case:
     def on(self, arch: str) -> Case:
         """The same method on another architecture."""
         return replace(self, arch=arch)
+
+
+def declined(case: Case, bits: str) -> bool:
+    """Whether the adapter opts out, in a sentence; the test is skipped where its toolkit is absent."""
+    missing = adapter_of(case.adapter).missing
+    if missing:
+        pytest.skip(f"{' '.join(missing)} is not installed")
+    reason = case.skip(bits)
+    if reason is None:
+        return False
+    assert len(reason.reason.split()) >= 5
+    return True
 
 
 def quantize(case: Case, bits: str, seed: int = 0) -> nn.Module:
@@ -126,7 +142,35 @@ def quantize(case: Case, bits: str, seed: int = 0) -> nn.Module:
 @cache
 def quantized(case: Case, bits: str) -> nn.Module:
     """The shared result of one run; not to be changed."""
-    return quantize(case, bits)
+    with exporting_once():
+        return quantize(case, bits)
+
+
+@contextmanager
+def exporting_once() -> Iterator[None]:
+    """Adapters of ONNX get the graph that the same generator gave before: to write one takes seconds."""
+    onnx = sys.modules.get("ganqbench.adapters._onnx")
+    if onnx is None:  # no such adapter ran yet
+        yield
+        return
+    with mock.patch.object(onnx, "float_graph", float_graph):
+        yield
+
+
+def float_graph(generator: nn.Module, example: Inputs) -> ModelProto:
+    """A copy of the full-precision graph of a generator with this state, for inputs of these shapes."""
+    from ganqbench.deploy.float_graph import float_graph as export
+
+    digest = hashlib.sha256(repr((generator, [value.shape for value in example])).encode())
+    for key, value in generator.state_dict().items():
+        digest.update(key.encode() + value.numpy().tobytes())
+    if digest.digest() not in GRAPHS:
+        GRAPHS[digest.digest()] = export(generator, example)
+    return copy.deepcopy(GRAPHS[digest.digest()])
+
+
+GRAPHS: dict[bytes, ModelProto] = {}
+"""By the digest of generator and shapes."""
 
 
 def render(module: nn.Module, inputs: Inputs) -> Tensor:

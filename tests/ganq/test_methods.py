@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 
 import pytest
 import torch
@@ -53,6 +54,17 @@ def quantize(method: str, bits: str = "", seed: int = 0) -> tuple[nn.Module, Gen
     return Ganq().quantize(copy.deepcopy(exact), [inputs], cell), exact, inputs
 
 
+@cache
+def _once(method: str) -> tuple[nn.Module, Generator, Inputs]:
+    return quantize(method)
+
+
+def shared(method: str) -> tuple[nn.Module, Generator, Inputs]:
+    """What `quantize` gives, as a copy of what it gave before."""
+    module, exact, inputs = _once(method)
+    return copy.deepcopy(module), exact, inputs
+
+
 def error(module: nn.Module, exact: nn.Module, inputs: Inputs) -> float:
     with torch.no_grad():
         return float((module(*inputs) - exact(*inputs)).square().mean())
@@ -60,7 +72,7 @@ def error(module: nn.Module, exact: nn.Module, inputs: Inputs) -> float:
 
 @pytest.mark.parametrize("method", Ganq.methods)
 def test_gradients_reach_every_weight_and_learned_range(method: str) -> None:
-    module, _, inputs = quantize(method)
+    module, _, inputs = shared(method)
     module(*inputs).square().sum().backward()
     assert Ganq.methods[method].trainable
     for layer in weighted(module).values():
@@ -135,7 +147,7 @@ def test_dynamic_ranges_are_labelled_by_the_audit() -> None:
 
 @pytest.mark.parametrize("method", Ganq.methods)
 def test_the_scale_groups_are_those_that_are_claimed(method: str) -> None:
-    module, _, _ = quantize(method)
+    module, _, _ = shared(method)
     for layer in weighted(module).values():
         quantizer = weight_chain(layer)[0]
         groups = next(iter([*quantizer.parameters(), *quantizer.buffers()])).numel()
