@@ -13,6 +13,39 @@ ROOT = Path(__file__).parents[1]
 TOOLKITS = {"brevitas", "pytorch_quantization", "torchao", "modelopt", "nncf", "onnxruntime", "openvino"}
 
 
+MODULES = {
+    ".".join(("ganqbench", *path.relative_to(ROOT / "bench").with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in (ROOT / "bench").rglob("*.py")
+}
+BASE = {"cell", "errors", "protocol", "records", "suite"}
+ARROWS: dict[str, set[str]] = {
+    "": set(),
+    "errors": set(),
+    "home": set(),
+    "cell": set(),
+    "protocol": set(),
+    "records": {"cell", "suite"},
+    "suite": {"cell", "errors", "protocol", "records"},
+    "zoo": {"errors", "home"},
+    "adapter": {"cell", "errors", "zoo"},
+    "train": {"zoo"},
+    "metrics": {"train", "zoo"},
+    "recipes": {"train", "zoo"},
+    "audit": {"deploy", "zoo"},  # integer sessions and graphs
+    "deploy": {"audit", "errors", "zoo"},  # an exporter watches as the audit does
+    "harness": BASE | {"adapter", "audit", "deploy", "home", "metrics", "recipes", "train", "zoo"},
+    "site": BASE | {"adapter", "metrics"},
+    "cli": BASE - {"protocol"}
+    | {"adapter", "deploy", "harness", "home", "metrics", "recipes", "site", "zoo"},
+    "__main__": {"cli"},
+    "suites": set(),
+    "weights": set(),
+}
+"""What each part of the package uses: the command line all, the bottom nothing."""
+
+
 def imports(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
@@ -21,6 +54,18 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+def own_imports(path: Path) -> set[str]:
+    """Modules of this project that a file imports, at its top or later."""
+    named = {name for name in imports(path) if name in MODULES}
+    # Of `from package import module` the module is meant.
+    return named - {name.rpartition(".")[0] for name in named}
+
+
+def part_of(module: str) -> str:
+    """The part of the package that a module is in; empty for the package itself."""
+    return [*module.split("."), ""][1]
 
 
 @pytest.mark.parametrize("module", ["ganqbench", "ganqbench.cli.main", "ganqbench.adapter", "ganqbench.zoo"])
@@ -42,19 +87,36 @@ def test_nothing_in_bench_imports_a_quantization_toolkit() -> None:
         )
 
 
-def test_the_site_reads_records_only() -> None:
-    forbidden = ("ganqbench.harness", "ganqbench.metrics", "ganqbench.audit", "ganqbench.train", "torch")
-    # The rule of verdicts is arithmetic on numbers that records hold; one file applies it.
-    rule = ("ganqbench.metrics.interval", "ganqbench.metrics.judgement")
+def test_every_arrow_is_meant() -> None:
+    """Which part uses which; a row that lists more than is used is as wrong as one that lists less."""
+    found: dict[str, set[str]] = {part: set() for part in ARROWS}
+    for module, path in MODULES.items():
+        part = part_of(module)
+        found[part] |= {part_of(name) for name in own_imports(path)} - {part, ""}
+    for part, uses in ARROWS.items():
+        assert found[part] == uses, part
+
+
+def test_no_module_waits_for_itself() -> None:
+    waiting = {name: own_imports(path) & set(MODULES) - {name} for name, path in MODULES.items()}
+    # A reference asks for its radii when it is used, and those who reckon them take references.
+    waiting["ganqbench.metrics.reference"].discard("ganqbench.metrics.manifold")
+    while ready := [name for name, wanted in waiting.items() if not wanted & set(waiting)]:
+        for name in ready:
+            del waiting[name]
+    assert not waiting, f"in or behind a cycle: {sorted(waiting)}"
+
+
+def test_the_site_judges_in_one_file() -> None:
+    """The rule of verdicts is arithmetic on numbers that records hold; and all of `metrics` in there."""
+    rule = {"ganqbench.metrics.interval", "ganqbench.metrics.judgement"}
     for path in (ROOT / "bench/site").rglob("*.py"):
-        allowed = rule if path.name == "judge.py" else ()
-        found = [name for name in imports(path) if name.startswith(forbidden)]
-        assert not [name for name in found if not (allowed and name.startswith(allowed))], path
+        allowed = rule if path.name == "judge.py" else set()
+        assert {name for name in own_imports(path) if part_of(name) == "metrics"} <= allowed, path
+        assert not [name for name in imports(path) if name.split(".")[0] == "torch"], path
 
 
-def test_what_measures_knows_nothing_of_the_command_line_or_the_site() -> None:
-    for folder in ("harness", "metrics", "audit", "zoo", "records"):
+def test_what_is_published_is_unknown_to_what_trains() -> None:
+    for folder in ("train", "recipes"):
         for path in (ROOT / "bench" / folder).rglob("*.py"):
-            assert not [
-                name for name in imports(path) if name.startswith(("ganqbench.cli", "ganqbench.site"))
-            ], path
+            assert not [name for name in own_imports(path) if part_of(name) == "metrics"], path

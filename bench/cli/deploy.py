@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ganqbench.deploy.deployment import Settings
+    from ganqbench.harness.deployment import Settings
     from ganqbench.records.schema import Deploy
 
 
@@ -49,9 +49,9 @@ def deploy(
     cell again drops the part. One of several that can't be deployed doesn't keep the rest from it. Let
     nothing else run meanwhile: a busy machine is noted in the result.
     """
-    from ganqbench.deploy.deployment import Settings
     from ganqbench.deploy.engines import ENGINES
     from ganqbench.errors import UserError, unknown_name
+    from ganqbench.harness.deployment import Settings
 
     for name in runtimes:
         if name not in ENGINES:
@@ -72,9 +72,9 @@ def deploy(
 
 def _measured(text: str, settings: Settings, *, keep: bool) -> Deploy:
     from ganqbench.cli.export import named_cell, read_record
-    from ganqbench.deploy.deployment import deploy as measure
-    from ganqbench.deploy.prepared import prepare
-    from ganqbench.deploy.update import current_key, with_deploy, write_deploy
+    from ganqbench.harness.deploy_part import current_key, with_deploy, write_deploy
+    from ganqbench.harness.deployment import deploy as measure
+    from ganqbench.harness.prepared import prepare
     from ganqbench.records.schema import Deploy
 
     path = Path(text)

@@ -34,7 +34,7 @@ def export(cell: str, out: Path, plain: bool, least_psnr: float) -> None:
     mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0. The file is checked, and its images are compared
     with those of the quantized generator before it is put in place.
     """
-    from ganqbench.deploy.export_cell import export_cell
+    from ganqbench.harness.export_cell import export_cell
 
     chosen = named_cell(cell)
     found = export_cell(chosen, rewrite=not plain, least_psnr=least_psnr)

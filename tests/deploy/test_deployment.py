@@ -16,15 +16,16 @@ from torch import Tensor
 
 from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell
-from ganqbench.deploy import deployment, engines
-from ganqbench.deploy.deployment import Settings, deploy
+from ganqbench.deploy import engines
 from ganqbench.deploy.engines import Model, open_engine
 from ganqbench.deploy.export import deployable
 from ganqbench.deploy.parity import Parity
-from ganqbench.deploy.prepared import Prepared
 from ganqbench.deploy.reasons import Unavailable
 from ganqbench.deploy.saturation import halved, saturates, weight_bits
 from ganqbench.deploy.session import IntegerSession
+from ganqbench.harness import deployment
+from ganqbench.harness.deployment import Settings, deploy
+from ganqbench.harness.prepared import Prepared
 from ganqbench.records.schema import Deploy
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.generator import Batches, Inputs, InputSource

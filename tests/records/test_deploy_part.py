@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from record_factory import HASH, PREVIEW, document
 
-from ganqbench.deploy.update import with_deploy, write_deploy
 from ganqbench.errors import UserError
+from ganqbench.harness.deploy_part import with_deploy, write_deploy
 from ganqbench.records.schema import Record
 from ganqbench.records.store import content_faults, read, seal, write
 from ganqbench.records.validate import validate

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from ganqbench.cell import Cell
 from ganqbench.deploy.parity import Parity, parity
-from ganqbench.deploy.prepared import prepare, serialised
 from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError
+from ganqbench.harness.prepared import prepare, serialised
 
 ITEMS = 16
 """Evaluation items that the model is compared on."""

@@ -19,11 +19,11 @@ from ganqbench.deploy.contest import LARGE, Entrant, Name, arrays, contest
 from ganqbench.deploy.engines import ENGINES, Model, engine_version, open_engine
 from ganqbench.deploy.machine import Load, grown, pinned
 from ganqbench.deploy.parity import Parity, pictures
-from ganqbench.deploy.prepared import Prepared, serialised
 from ganqbench.deploy.reasons import Unavailable, first_line
 from ganqbench.deploy.runtimes import Run
 from ganqbench.deploy.saturation import halved, saturates, weight_bits
 from ganqbench.errors import UserError
+from ganqbench.harness.prepared import Prepared, serialised
 from ganqbench.harness.provenance import hardware, now
 from ganqbench.records.schema import LEAST_PARITY
 

@@ -1,4 +1,4 @@
-"""Makes the file of emoji that ships: `python -m ganqbench.zoo.pack_glyphs NPM_PACKAGE OUT`."""
+"""Makes the file of emoji that ships: `python -m ganqbench.train.pack_glyphs NPM_PACKAGE OUT`."""
 
 from __future__ import annotations
 
