@@ -15,7 +15,7 @@ WIDTHS = (230, 300, 460, 1080)
 _LETTER, _ASCENT, _DESCENT = 7.2, 10, 4
 _MARK, _RIM = 5, 2
 # What a word may rather cover than stand on another word, or be cut off.
-_ON_WORD, _ON_MARK, _CUT_OFF = 100, 10, 1000
+_ON_LINE, _ON_MARK, _ON_WORD, _CUT_OFF = 1, 10, 100, 1000
 
 Anchor = Literal["start", "middle", "end"]
 
@@ -33,34 +33,47 @@ class Place:
 
 @dataclass(frozen=True)
 class _Box:
-    """Pixels; `x` percent comes on top of left and right."""
+    """A rectangle; `x1` and `x2` percent come on top of the pixels of left and right."""
 
-    x: float
+    x1: float
+    x2: float
     left: float
     right: float
     top: float
     bottom: float
 
+    def ends(self, width: int) -> tuple[float, float]:
+        """Left and right in pixels, in a plot of this width."""
+        return self.x1 * width / 100 + self.left, self.x2 * width / 100 + self.right
+
     def hits(self, other: _Box, width: int) -> bool:
-        mine, theirs = self.x * width / 100, other.x * width / 100
-        return (
-            mine + self.left < theirs + other.right
-            and theirs + other.left < mine + self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
-        )
+        mine, theirs = self.ends(width), other.ends(width)
+        beside = mine[0] >= theirs[1] or theirs[0] >= mine[1]
+        return not beside and self.top < other.bottom and other.top < self.bottom
 
     def leaves(self, width: int, height: float) -> bool:
-        middle = self.x * width / 100
-        return middle + self.left < 0 or middle + self.right > width or self.top < -16 or self.bottom > height
+        left, right = self.ends(width)
+        return left < 0 or right > width or self.top < -16 or self.bottom > height
 
 
 class Sheet:
-    """The marks of one plot, and the words that were placed so far."""
+    """The marks and lines of one plot, and the words that were placed so far.
 
-    def __init__(self, height: float, marks: Iterable[tuple[float, float]]) -> None:
+    A mark is where its middle lies, a line (upright or level) is `(x1, y1, x2, y2)`.
+    """
+
+    def __init__(
+        self,
+        height: float,
+        marks: Iterable[tuple[float, float]],
+        lines: Iterable[tuple[float, float, float, float]] = (),
+    ) -> None:
         self._height = height
-        self._marks = [_Box(x, -_MARK, _MARK, y - _MARK, y + _MARK) for x, y in marks]
+        self._marks = [_Box(x, x, -_MARK, _MARK, y - _MARK, y + _MARK) for x, y in marks]
+        self._lines = [
+            _Box(min(x1, x2), max(x1, x2), -1, 1, min(y1, y2) - 1, max(y1, y2) + 1)
+            for x1, y1, x2, y2 in lines
+        ]
         self._words: list[_Box] = []
 
     def beside(self, text: str, x: float, y: float) -> Place:
@@ -103,6 +116,7 @@ class Sheet:
             _CUT_OFF * box.leaves(width, self._height)
             + _ON_WORD * sum(box.hits(word, width) for word in self._words)
             + _ON_MARK * sum(box.hits(mark, width) for mark in self._marks)
+            + _ON_LINE * sum(box.hits(line, width) for line in self._lines)
             for width in WIDTHS
         )
 
@@ -111,4 +125,4 @@ def _box(place: Place, text: str) -> _Box:
     length = _LETTER * len(text)
     left = {"start": 0.0, "middle": -length / 2, "end": -length}[place.anchor] + place.dx
     base = place.y + place.dy
-    return _Box(place.x, left - _RIM, left + length + _RIM, base - _ASCENT, base + _DESCENT)
+    return _Box(place.x, place.x, left - _RIM, left + length + _RIM, base - _ASCENT, base + _DESCENT)

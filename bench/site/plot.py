@@ -112,7 +112,13 @@ def _plot(board: Board, cost: str) -> Plot | None:
         for price, value, row in known
     )
     zero, zero_text = (_y(along, 0.0) if step.paired else None), _zero_text(board, cost)
-    sheet = Sheet(HEIGHT, [(point.x, point.y) for point in points])
+    line = tuple(_front([point for point in points if point.row.id in best]))
+    bars = [(p.x, p.low, p.x, p.high) for p in points if p.low is not None and p.high is not None]
+    sheet = Sheet(
+        HEIGHT,
+        [(point.x, point.y) for point in points],
+        [*bars, *((part.x1, part.y1, part.x2, part.y2) for part in line)],
+    )
     points = tuple(
         replace(point, label_at=sheet.beside(point.label, point.x, point.y)) if point.label else point
         for point in points
@@ -127,7 +133,7 @@ def _plot(board: Board, cost: str) -> Plot | None:
         tuple(sorted(points, key=lambda point: (point.row.id in best, point.row.id))),
         tuple(Tick(_x(across, tick), _tick_text(tick / _factor(cost))) for tick in across.ticks),
         tuple(Tick(_y(along, tick), _tick_text(tick)) for tick in along.ticks),
-        tuple(_front([point for point in points if point.row.id in best])),
+        line,
         zero,
         zero_text,
         None if zero is None else sheet.along(zero_text, zero),

@@ -19,7 +19,18 @@ PARTS = ("", "_low", "_high", "_worst", "_n")
 """Suffixes of a metric's numbers."""
 TEXTS = ("identity", "note")
 TIMED = ["latency_s", "speedup", "integer_share", "cpu_s", "throughput", "memory", "weight_bits", "busy"]
-MEASURED = ["coverage_of_macs", "macs", "bops", "bytes", "energy", "calibration_s", *TIMED, "peak_memory"]
+MEASURED = [
+    "coverage_of_macs",
+    "coverage_undeclared",
+    "declared_layers",
+    "macs",
+    "bops",
+    "bytes",
+    "energy",
+    "calibration_s",
+    *TIMED,
+    "peak_memory",
+]
 
 
 def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
@@ -108,6 +119,8 @@ def _line(run: Run) -> dict[str, Any]:
         line |= {
             # FP32 claims no width, so there is no share of it.
             "coverage_of_macs": None if cell.is_baseline else record.audit.coverage,
+            "coverage_undeclared": None if cell.is_baseline else record.audit.coverage_undeclared,
+            "declared_layers": sum(op.declared for op in record.audit.ops),
             "macs": record.audit.macs,
             "bops": record.audit.bops,
             "bytes": record.audit.bytes,
@@ -147,6 +160,6 @@ def _aggregates() -> dict[str, Any]:
             f"{name}_note": (f"{name}_note", "first"),
         }
     aggregates |= {name: (name, "mean") for name in MEASURED}
-    aggregates["coverage_of_macs"] = ("coverage_of_macs", "min")
+    aggregates |= {name: (name, "min") for name in ("coverage_of_macs", "coverage_undeclared")}
     aggregates["finished"] = ("finished", "max")
     return aggregates

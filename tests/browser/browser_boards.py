@@ -126,7 +126,7 @@ def fill_hostile(results: Path) -> None:
         versions={HOSTILE[:150]: HOSTILE[:150], "brevitas": HOSTILE[60:200]},
         inputs={"final": HOSTILE[:200]},
     )
-    audit = factory.audit("W8A8")
+    audit = factory.declared_audit("W8A8", 1024)
     audit["ops"][0]["site"] = HOSTILE[:200]
     metrics = distances(0.1, 0.02)
     for metric in metrics.values():

@@ -103,6 +103,13 @@ def test_wherever_the_row_stands_it_is_said(site: Path) -> None:
     assert "some layers declared : CycleGAN 1 layer at W8A8" in pages[Path("methods/index.html")].text
 
 
+def test_the_tables_count_it(site: Path) -> None:
+    rows = {row["method"]: row for row in json.loads((site / "data/rows.json").read_text())}
+    ends, other = rows["smooth-gptq-ends8"], rows["ptq-mse"]
+    assert (ends["declared_layers"], other["declared_layers"]) == (1, 0)
+    assert (ends["coverage_of_macs"], ends["coverage_undeclared"]) == (pytest.approx(2 / 3), 1)
+
+
 def test_a_finding_says_it_and_what_holds_in_every_layer(tmp_path: Path) -> None:
     fill(tmp_path)
     (board,) = boards(load(tmp_path).runs)

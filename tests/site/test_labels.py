@@ -42,6 +42,14 @@ def test_an_empty_plot_has_its_words_in_the_usual_places() -> None:
     assert sheet.along("FP32", 200.0) == Place(0, 200.0, 4, 14, "start")
 
 
+def test_a_label_stands_off_the_lines() -> None:
+    front = [(20.0, 100.0, 90.0, 100.0), (90.0, 100.0, 90.0, 20.0)]
+    place = Sheet(HEIGHT, [(20.0, 100.0), (90.0, 20.0)], front).beside("W4A8", 20.0, 100.0)
+    left, top, right, bottom = rectangle(place, "W4A8", 300)
+    assert bottom < 100 or top > 100 or right < 0.2 * 300
+    assert left >= 0
+
+
 def test_no_word_is_cut_off() -> None:
     for x, anchor in ((2.0, "start"), (98.0, "end")):
         assert Sheet(HEIGHT, [(x, 100.0)]).beside("W4A8", x, 100.0).anchor == anchor

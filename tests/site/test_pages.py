@@ -162,7 +162,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
         versions={HOSTILE[:150]: HOSTILE[:150]},
         inputs={"final": HOSTILE[:200]},
     )
-    audit = factory.audit("W8A8")
+    audit = factory.declared_audit("W8A8", 1024)
     audit["ops"][0]["site"] = HOSTILE[:200]
     metrics = {"psnr": factory.metric(50, 1, identity=HOSTILE[:200], note=HOSTILE)}
     factory.put(results, factory.document("brevitas", "evil", audit=audit, provenance=where, metrics=metrics))
@@ -177,7 +177,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
     assert dead_links(tmp_path / "site", pages) == []
     for place, page in pages.items():
         source = (tmp_path / "site" / place).read_text()
-        assert page.tags.count("script") == 4, place
+        assert page.tags.count("script") == 5, place
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", source), place
     assert "<script>alert(1)</script>" in pages[BOARD].text
     assert "{{ 7*7 }}" in pages[BOARD].text
