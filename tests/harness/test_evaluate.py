@@ -21,10 +21,12 @@ from ganqbench.harness.evaluate import Evaluation
 from ganqbench.harness.identity import numeric_code, resume_key, versions
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.judge_files import judge_hashes
+from ganqbench.harness.parts import Part, whole
 from ganqbench.harness.plan import unjudged
 from ganqbench.metrics.checks import MetricError
 from ganqbench.metrics.extractor_registry import ALEXNET
 from ganqbench.metrics.extractors import EmbeddedExtractor, Extractor
+from ganqbench.metrics.interval import Estimate
 from ganqbench.metrics.learned_distance import Lpips
 from ganqbench.metrics.reference import Origin, Reference
 from ganqbench.metrics.reference_file import save_reference
@@ -77,6 +79,34 @@ def test_pairs_are_by_item_whatever_the_order_of_batches(judge: Judge, images: t
     unpaired = evaluated(judge, images, changed.roll(1, 0), [0, 64, 128, 192])
     assert unpaired["psnr"] < forward["psnr"] - 10
     assert unpaired["fid"] == pytest.approx(forward["fid"], rel=1e-6)
+
+
+def in_parts(
+    judge: Judge, targets: torch.Tensor, images: torch.Tensor, count: int, folder: Path
+) -> dict[str, Estimate]:
+    """The metrics of a cell whose evaluation was split, saved and joined."""
+    items = Batches(entry(GAN).inputs("final"), N, 32)
+    joined, features = Evaluation(items, judge), []
+    for number in range(count):
+        own = Part(number, count).of(items)
+        evaluation = Evaluation(items, judge)
+        for indices in own.indices():
+            part = slice(indices.start, indices.stop)
+            evaluation.update(indices, targets[part], images[part])
+        evaluation.save(folder / f"{count}-{number}.npz")
+        joined.merge(folder / f"{count}-{number}.npz")
+        features.append(judge.extractor.features(targets[own.start : own.start + own.n]))
+    return whole(joined, features, [images[:1]], [], is_baseline=False).metrics
+
+
+def test_numbers_of_one_two_and_five_parts_are_the_same_to_the_bit(
+    judge: Judge, images: torch.Tensor, tmp_path: Path
+) -> None:
+    changed = (images.int() + 3).clamp(0, 255).to(torch.uint8)
+    found = [in_parts(judge, images, changed, count, tmp_path) for count in (1, 2, 5)]
+    assert {"fid_delta", "qfid", "kid", "recall", "perceptual", "psnr"} <= set(found[0])
+    assert found[1] == found[0]
+    assert found[2] == found[0]
 
 
 def test_each_distance_says_what_it_is_a_distance_of(judge: Judge, images: torch.Tensor) -> None:
