@@ -19,6 +19,7 @@ from ganqbench.metrics.extractor_registry import open_extractor
 from ganqbench.metrics.learned_distance import ALEXNET, Lpips
 from ganqbench.metrics.resize import resize
 
+pytestmark = pytest.mark.slow
 Images = npt.NDArray[np.uint8]
 TINY = DinoModel(
     "tiny.pth", "https://example.org/tiny.pth", "vit_small_patch14_dinov2",

@@ -1,0 +1,40 @@
+"""The command line, run in the tests' own process: a driver of its own costs seconds of imports."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from unittest import mock
+
+from ganqbench.cli.main import main
+
+
+def run_here(
+    folder: Path, environment: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """What `ganqbench ARGUMENTS` in `folder` leaves; its cells are processes as ever."""
+    plugins = [Path(part) for part in environment["PYTHONPATH"].split(os.pathsep)]
+    out, err, known = io.StringIO(), io.StringIO(), set(sys.modules)
+    status: int | str | None = 0
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "path", [*map(str, plugins), *sys.path]),
+        mock.patch.object(sys, "argv", ["ganqbench", *arguments]),
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as exit_:
+            status = exit_.code
+    for name in set(sys.modules) - known:  # the next test may install another file of that name
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and any(Path(file).is_relative_to(place) for place in plugins):
+            del sys.modules[name]
+    return subprocess.CompletedProcess(arguments, int(status or 0), out.getvalue(), err.getvalue())
