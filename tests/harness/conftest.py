@@ -51,7 +51,9 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def write_suite(folder: Path, methods: Sequence[str], seeds: Sequence[int] = (0,), limit: float = 240) -> Path:
+def write_suite(
+    folder: Path, methods: Sequence[str], seeds: Sequence[int] = (0,), limit: float = 240
+) -> Path:
     """A suite of tiny cells of these methods under these seeds, `limit` seconds each."""
     path = folder / "faults.toml"
     quoted = ", ".join(f'"{name}"' for name in methods)
