@@ -183,6 +183,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def mutation(session: nox.Session) -> None:
+    """List wrong operators in audit, statistics and records that no test notices: [-- MODULE ...]."""
+    install(session)
+    python(session, "-P", "benchmarks/mutation.py", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Check types of the installed wheel."""
     install(session)

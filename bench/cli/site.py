@@ -36,6 +36,13 @@ import click
     show_default=True,
     help="What benchmarks/sensitivity.py wrote of the layers; left out if it isn't there.",
 )
+@click.option(
+    "--docs",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/docs"),
+    show_default=True,
+    help="What `nox -s docs` built, to be part of the site; left out if it isn't there.",
+)
 @click.option("--serve", is_flag=True, help="Then show it on this machine until Ctrl+C.")
 @click.option(
     "--port",
@@ -44,7 +51,9 @@ import click
     show_default=True,
     help="Port for --serve; 0 takes a free one.",
 )
-def site(results: Path, out: Path, matrix: Path, sensitivity: Path, serve: bool, port: int) -> None:
+def site(
+    results: Path, out: Path, matrix: Path, sensitivity: Path, docs: Path, serve: bool, port: int
+) -> None:
     """Build the leaderboard site from the records; it works from disk, without a server."""
     from ganqbench.errors import UserError
     from ganqbench.site import build
@@ -54,7 +63,7 @@ def site(results: Path, out: Path, matrix: Path, sensitivity: Path, serve: bool,
             f"There is no folder {results}.",
             "Measure something first, as with `ganqbench run --suite mini`, or name another with --results.",
         )
-    report = build(results, out, matrix, sensitivity)
+    report = build(results, out, matrix, sensitivity, docs)
     kept = f", {len(report.kept)} pages and tables as they were" if report.kept else ""
     click.echo(f"{report.records} records{kept}. Open {(out / 'index.html').resolve().as_uri()}")
     for fault in report.faults:

@@ -52,13 +52,20 @@ class _File:
     stamp: str | None = None
 
 
-def build(results: Path, out: Path, matrix: Path | None = None, layers: Path | None = None) -> SiteReport:
+def build(
+    results: Path,
+    out: Path,
+    matrix: Path | None = None,
+    layers: Path | None = None,
+    docs: Path | None = None,
+) -> SiteReport:
     """Build the site of all valid records below `results` in the folder `out`.
 
     `matrix` is the file of the conformance tests that says which method holds where, `layers` the one
-    of the sensitivities of layers; without them the pages don't speak of these. The same input gives
-    the same bytes, whether or not an earlier site is there to take pages from. Raises UserError if
-    `out` holds something else than an earlier site, which would be lost.
+    of the sensitivities of layers, `docs` the folder of the built documentation, which is copied into
+    the site; without them the pages don't speak of these. The same input gives the same bytes, whether
+    or not an earlier site is there to take pages from. Raises UserError if `out` holds something else
+    than an earlier site, which would be lost.
     """
     results, out = results.resolve(), out.resolve()
     _check(results, out)
@@ -69,7 +76,7 @@ def build(results: Path, out: Path, matrix: Path | None = None, layers: Path | N
     try:
         made: dict[str, Made] = {}
         files, kept = [MARKER], []
-        for file in _files(loaded, support, measured):
+        for file in _files(loaded, support, measured, docs):
             old = earlier.page(file.path, file.stamp) if file.stamp else None
             content = file.make() if old is None else old
             earlier.place(file.path, content, fresh)
@@ -99,22 +106,32 @@ def _check(results: Path, out: Path) -> None:
         )
 
 
-def _files(loaded: Loaded, support: Support, measured: tuple[Measured, ...]) -> Iterator[_File]:
+def _files(
+    loaded: Loaded, support: Support, measured: tuple[Measured, ...], docs: Path | None
+) -> Iterator[_File]:
     """Every file of the site but its marker."""
     folder = assets()
-    for path in sorted((folder / "static").rglob("*")):
-        if path.is_file():
-            yield _File(f"static/{path.relative_to(folder / 'static').as_posix()}", path.read_bytes)
+    yield from _copied(folder / "static", "static")
+    documented = docs is not None and (docs / "index.html").is_file()
+    if docs is not None and documented:
+        yield from _copied(docs, "docs")
     made = boards(loaded.runs)
-    stamps = Stamps(base(folder, support, measured), made, loaded.faults)
+    stamps = Stamps(base(folder, support, measured, documented), made, loaded.faults)
     yield from _tables(loaded, made, stamps)
     for run in loaded.runs:
         yield _File(json_path(run), partial(bytes, run.body))
         if run.image is not None:
             yield _File(image_path(run), partial(bytes, run.image))
-    templates = environment(folder)
+    templates = environment(folder, documented)
     for page in pages(loaded, made, support, measured, stamps):
         yield _File(page.path, partial(_page, templates, page), page.stamp)
+
+
+def _copied(folder: Path, place: str) -> Iterator[_File]:
+    """All files below a folder, for a folder of the site."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield _File(f"{place}/{path.relative_to(folder).as_posix()}", path.read_bytes)
 
 
 def _page(templates: Environment, page: Page) -> bytes:

@@ -39,8 +39,11 @@ def relative(target: str, page: str) -> str:
     return quote(way) + hash_ + quote(anchor)
 
 
-def environment(folder: Path) -> Environment:
-    """The template environment; `finalize` sees every value before it is escaped."""
+def environment(folder: Path, documented: bool = False) -> Environment:
+    """The template environment; `finalize` sees every value before it is escaped.
+
+    `documented` is whether the documentation lies in the site's folder `docs`.
+    """
     made = Environment(
         loader=FileSystemLoader(folder / "templates"),
         autoescape=True,
@@ -51,6 +54,7 @@ def environment(folder: Path) -> Environment:
         finalize=_printable,
     )
     made.globals |= {
+        "documented": documented,
         "fmt": fmt,
         "whisker": whisker,
         "method_path": method_path,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ganqbench.site.assemble import boards
 from ganqbench.site.digest import digest
 from ganqbench.site.load import load
+from ganqbench.site.summary import summary, with_summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,3 +19,15 @@ def test_findings_are_those_of_the_records() -> None:
     assert page == digest(boards(load(ROOT / "results").runs)), (
         "docs/findings.md is not of these records: python -m ganqbench.site.digest results docs/findings.md"
     )
+
+
+def test_the_readme_has_three_findings_of_the_records() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = summary(boards(load(ROOT / "results").runs))
+    assert found.count("\n") == 3
+    assert readme == with_summary(readme, found), "python -m ganqbench.site.summary results README.md"
+
+
+def test_a_readme_without_a_place_for_findings_is_refused() -> None:
+    with pytest.raises(ValueError, match="README needs a line"):
+        with_summary("# ganqbench\n", "- one\n")

@@ -44,6 +44,21 @@ def test_the_report_names_what_was_written(small: tuple[Path, Path], tmp_path: P
     assert [path for path in tmp_path.iterdir() if path.name != "site"] == []
 
 
+def test_built_documentation_becomes_part_of_the_site(small: tuple[Path, Path], tmp_path: Path) -> None:
+    results, without = small
+    docs, out = tmp_path / "docs", tmp_path / "site"
+    (docs / "css").mkdir(parents=True)
+    (docs / "index.html").write_text("<!doctype html><title>Docs</title>")
+    (docs / "css/base.css").write_text("")
+    build(results, out, docs=docs)
+    assert (out / "docs/index.html").read_bytes() == (docs / "index.html").read_bytes()
+    assert (out / "docs/css/base.css").is_file()
+    assert 'href="docs/index.html"' in (out / "index.html").read_text()
+    build(results, out, docs=tmp_path / "not built")
+    assert contents(out) == contents(without)
+
+
+
 def test_a_crash_leaves_the_old_site(
     small: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
