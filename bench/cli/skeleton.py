@@ -13,55 +13,48 @@ class {title}(Adapter):
 
     name = "{name}"
     requires = ()  # the distributions of your backend, as pip knows them
-    methods = {{  # noqa: RUF012
-        "ptq-minmax": Method("Min-max ranges", "ptq", "Jacob et al. 2018 (arXiv 1712.05877)"),
-    }}
+    methods = {{"ptq-minmax": Method("Min-max ranges", "ptq", "Jacob et al. 2018")}}  # noqa: RUF012
 
     def supports(self, cell: Cell) -> Skip | None:
         """What the backend can't do is a Skip with a sentence that helps."""
-        if 2 <= cell.bits.weights <= 8 and 2 <= cell.bits.activations <= 8:
-            return None
-        return Skip(f"{title} takes weights and activations to 2..8 bits: {{cell.bits}} is outside of that")
+        possible = {{cell.bits.weights, cell.bits.activations}} <= set(range(2, 9))
+        return None if possible else Skip(f"{title} takes 2 to 8 bits, and {{cell.bits}} is outside of that")
 
     def quantize(self, generator: Any, calibration: Any, cell: Cell) -> Any:
         """Round the weights in place; calibrate, then round what enters each layer."""
         import torch
-        from torch import nn
 
-        from ganqbench.zoo.layers import MatMul
+        from ganqbench.zoo.layers import MatMul  # a product of attention
 
-        layers = [m for m in generator.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
-        products = [m for m in generator.modules() if isinstance(m, MatMul)]  # attention's
+        kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d, torch.nn.Linear, MatMul)
+        layers = [module for module in generator.modules() if isinstance(module, kinds)]
         for layer in layers:
-            dims = [d for d in range(layer.weight.ndim) if d != isinstance(layer, nn.ConvTranspose2d)]
-            weight, top = layer.weight.detach(), 2 ** (cell.bits.weights - 1) - 1
-            step = weight.abs().amax(dims, keepdim=True).clamp_min(1e-9) / top
-            layer.weight.data = (weight / step).round() * step
-        for module in [*layers, *products]:
-            module.levels = 2**cell.bits.activations - 1
-            module.register_buffer("range", torch.zeros(2 if module in products else 1, 2))
-        hooks = [module.register_forward_pre_hook(observe) for module in [*layers, *products]]
+            layer.register_buffer("range", torch.zeros(1 + isinstance(layer, MatMul), 2))
+            layer.levels, layer.calibrating = 2**cell.bits.activations - 1, True
+            layer.register_forward_pre_hook(round_operands)
+            if not isinstance(layer, MatMul):
+                weight, outputs = layer.weight.data, int(isinstance(layer, torch.nn.ConvTranspose2d))
+                others = [dim for dim in range(weight.ndim) if dim != outputs]  # a step per output channel
+                largest = weight.abs().amax(others, keepdim=True).clamp_min(1e-9)
+                step = largest / (2 ** (cell.bits.weights - 1) - 1)
+                layer.weight.data = (weight / step).round() * step
         with torch.no_grad():
             for inputs in calibration:
                 generator(*inputs)
-        for module, hook in zip([*layers, *products], hooks, strict=True):
-            hook.remove()
-            module.register_forward_pre_hook(round_operands)
+        for layer in layers:
+            layer.calibrating = False
         return generator
 
 
-def observe(module: Any, operands: Any) -> None:
-    """Widen the ranges to what is seen; they always hold 0."""
-    for value, limits in zip(operands, module.range, strict=True):
-        limits[0], limits[1] = min(limits[0], value.min()), max(limits[1], value.max())
-
-
-def round_operands(module: Any, operands: Any) -> Any:
-    """The inputs of a layer or product on the grids of their ranges."""
-    step = ((module.range[:, 1] - module.range[:, 0]) / module.levels).clamp_min(1e-9)
-    low = (module.range[:, 0] / step).round()
-    grids = zip(operands, step, low, strict=True)
-    return tuple((x / s).round().clamp(z, z + module.levels) * s for x, s, z in grids)
+def round_operands(layer: Any, operands: Any) -> Any:
+    """Values on the grids of their ranges, which hold 0; while calibrating, the ranges widen instead."""
+    if layer.calibrating:
+        for x, limits in zip(operands, layer.range, strict=True):
+            limits[0], limits[1] = min(limits[0], x.min()), max(limits[1], x.max())
+        return operands
+    steps = (layer.range.diff()[:, 0] / layer.levels).clamp_min(1e-9)
+    grids = zip(operands, steps, (layer.range[:, 0] / steps).round(), strict=True)
+    return tuple((x / step).round().clamp(low, low + layer.levels) * step for x, step, low in grids)
 '''
 
 DISTRIBUTION = """[build-system]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import os
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+
+from ganqbench.adapter import GROUP
 
 
 def adapter_class(file: Path) -> tuple[str, str]:
@@ -35,14 +38,26 @@ def adapter_class(file: Path) -> tuple[str, str]:
 def register(file: Path, stage: Path) -> str:
     """Make the file's adapter an entry point of this process and of those it starts; returns its name.
 
-    `stage` becomes a folder on the path with the metadata of a distribution, as pip would leave it.
+    `stage` becomes a folder on the path with the metadata of a distribution, as pip would leave it;
+    where pip has been, and the file's own distribution says the same, nothing is added but the file.
+    UsageError for a name that can't be imported.
     """
+    if not file.stem.isidentifier():
+        raise pytest.UsageError(f"{file} can't be imported: rename it to letters, digits and underscores")
     found, name = adapter_class(file)
+    value = f"{file.stem}:{found}"
+    # In front, so that it is this file and not an installed copy.
+    _onto_path(file.parent.resolve())
+    if value in {point.value for point in entry_points(group=GROUP, name=name)}:
+        return name
     metadata = stage / f"{name}-0.dist-info"
     metadata.mkdir(parents=True, exist_ok=True)
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
-    (metadata / "entry_points.txt").write_text(f"[ganqbench.adapters]\n{name} = {file.stem}:{found}\n")
-    for folder in (str(file.parent.resolve()), str(stage)):
-        sys.path.append(folder)
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), folder]))
+    (metadata / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {value}\n")
+    _onto_path(stage)
     return name
+
+
+def _onto_path(folder: Path) -> None:
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))

@@ -151,6 +151,19 @@ def test_torch_ao_can_not_convert_a_norm_without_weights() -> None:
     assert {norm.affine for norm in norms} == {False, True}
     assert report_on(module, "sagan").failure(8, 8) is None
 
+    from torch.ao.quantization import get_default_qconfig_mapping
+    from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+
+    batches = wb.calibration_of("sagan")
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        prepared = prepare_fx(
+            copy.deepcopy(wb.generator_of("sagan")), get_default_qconfig_mapping("x86"), batches[0]
+        )
+        run(prepared, "sagan")
+        with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'device'"):
+            convert_fx(prepared)
+
 
 @pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization", "torch_ao", "torchao", "modelopt"])
 def test_fir_filters_stay_as_they_are(backend: str) -> None:
