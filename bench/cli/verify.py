@@ -80,7 +80,8 @@ def verify(
             differ += bool(verdict.differences)
             unchecked += verdict.again is None
     agree = len(records) - differ - unchecked
-    click.echo(f"{agree} agree, {differ} differ, {unchecked} not checked, {len(faults)} faults.")
+    wrong = f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}"
+    click.echo(f"{agree} agree, {differ} differ, {unchecked} not checked, {wrong}.")
     if differ or faults:
         ctx.exit(1)
     if unchecked:

@@ -111,9 +111,7 @@ class Filters:
             try:
                 Bits.parse(text)
             except ValueError as error:
-                raise UserError(
-                    f"{error}.".capitalize(), f"This suite has {_list(cells, 'bits')}."
-                ) from error
+                raise UserError(f"{error}.", f"This suite has {_list(cells, 'bits')}.") from error
             _known("bit-width of this suite", text, {str(cell.bits) for cell in cells})
         for seed in self.seeds:
             _known("seed of this suite", str(seed), {str(cell.seed) for cell in cells})

@@ -44,6 +44,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("run --recipe destill", "'destill'", "distill"),
         ("run --bits W3A8", "'W3A8'", "W4A8"),
         ("run --bits 4", "'4' is not a bit-width", "W4A8"),
+        ("run --bits W99A8", "write W<bits>A<bits>, for example W4A8, or FP32.", "W4A8"),
         ("run --seed 7", "'7'", "0"),
         ("run --gan sagan-cifar10 --adapter torch_ao --method gptq", "No cell", "--dry-run"),
         ("run --checkpoint gone.pkl", "'gone.pkl' does not exist", "--help"),
