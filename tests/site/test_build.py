@@ -58,7 +58,6 @@ def test_built_documentation_becomes_part_of_the_site(small: tuple[Path, Path], 
     assert contents(out) == contents(without)
 
 
-
 def test_a_crash_leaves_the_old_site(
     small: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
