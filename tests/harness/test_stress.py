@@ -25,7 +25,7 @@ def stress() -> ModuleType:
 
 
 def test_a_grid_has_the_same_numbers_on_two_workers(stress: ModuleType) -> None:
-    figures = stress.grid(cells=1, final=32)
+    figures = stress.grid(cells=2, final=64)
     assert figures["same_bits"] == 1
     assert figures["planned_for_two_workers_s"] > 0
     assert figures["speedup_of_2_workers"] == figures["one_worker_s"] / figures["two_workers_s"]
