@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import torch
+
+if TYPE_CHECKING:
+    from ganqbench.train.gan_recipe import GanRecipe
 
 _CACHE = Path.home() / ".cache" / "ganqbench" / "data"
 
@@ -20,6 +24,14 @@ def _data_options(command: click.decorators.FC) -> click.decorators.FC:
         "--source", type=click.Choice(["cifar10-jpeg", "cifar10"]), default="cifar10-jpeg"
     )(command)
     return click.option("--cache", type=click.Path(path_type=Path), default=_CACHE)(command)
+
+
+def _recipe(network: str) -> GanRecipe:
+    """Of `sagan` or `stylegan2`."""
+    from ganqbench.train.sagan import SaganRecipe
+    from ganqbench.train.stylegan2 import StyleGan2Recipe
+
+    return SaganRecipe() if network == "sagan" else StyleGan2Recipe()
 
 
 @click.group()
@@ -111,12 +123,9 @@ def gan(
 
     from ganqbench.train.data import load_cifar10
     from ganqbench.train.gan import publish_gan, train_gan
-    from ganqbench.train.gan_recipe import GanRecipe
-    from ganqbench.train.sagan import SaganRecipe
-    from ganqbench.train.stylegan2 import StyleGan2Recipe
     from ganqbench.train.teacher import load_teacher
 
-    recipe: GanRecipe = SaganRecipe() if network == "sagan" else StyleGan2Recipe()
+    recipe = _recipe(network)
     base = recipe.config if init is None else recipe.refinement
     recipe.config = replace(
         base,
@@ -163,19 +172,19 @@ def match(
 
     from ganqbench.train.data import load_cifar10
     from ganqbench.train.gan import publish_gan
-    from ganqbench.train.gan_recipe import GanRecipe
-    from ganqbench.train.match import match_gan
-    from ganqbench.train.sagan import SaganRecipe
-    from ganqbench.train.stylegan2 import StyleGan2Recipe
+    from ganqbench.train.match import Matching, match_gan
     from ganqbench.train.teacher import load_teacher
 
-    recipe: GanRecipe = SaganRecipe() if network == "sagan" else StyleGan2Recipe()
+    recipe = _recipe(network)
     changes = {"steps": steps, "learning_rate": rate, "seed": seed}
     config = replace(recipe.matching, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
     teacher = load_teacher()
-    if not publish_only:
-        match_gan(recipe, config, cifar, teacher, out, load_file(init))
+    matching = Matching(recipe, config, cifar, teacher, out, load_file(init))
+    if publish_only:
+        matching.run.resume()  # refuses a run that has started from other weights
+    else:
+        match_gan(matching, cifar)
     target = weights or out / f"{config.network}.safetensors"
     publish_gan(recipe, config, cifar, teacher, out, target, init)
     click.echo(f"wrote {target}")

@@ -51,6 +51,15 @@ def describe_weights(path: Path) -> dict[str, object]:
     return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **kept}
 
 
+def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names and values, whatever file they came in."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(value.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def append_log(path: Path, row: Mapping[str, object]) -> None:
     """Adds one JSON line to a run's log."""
     path.parent.mkdir(parents=True, exist_ok=True)

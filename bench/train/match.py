@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import save_state
+from ganqbench.train.checkpoint import fingerprint, save_state
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.ema import Ema
@@ -66,6 +66,7 @@ class Matching:
         out: Path,
         init: Mapping[str, Tensor],
     ) -> None:
+        """``init`` are shipped weights; ``out`` is the folder of checkpoint, log and sample sheets."""
         self.recipe, self.config, self.teacher = recipe, config, teacher
         teacher.to(memory_format=torch.channels_last)
         self.rng = torch.Generator().manual_seed(config.seed)
@@ -85,7 +86,8 @@ class Matching:
             "ema": self.ema,
             **{f"transport.{k}": each for k, each in enumerate(self.transports)},
         }
-        self.run = Run(out, asdict(config), parts, self.rng)
+        # The start is part of what a run is: going on from another one's would be told of as this one's.
+        self.run = Run(out, {**asdict(config), "init": fingerprint(init)}, parts, self.rng)
 
     @torch.no_grad()
     def _of_data(self, data: Cifar10) -> list[Transport]:
@@ -135,23 +137,15 @@ class Matching:
             transport.remember(features, labels)
 
 
-def match_gan(
-    recipe: GanRecipe,
-    config: MatchConfig,
-    data: Cifar10,
-    teacher: Classifier,
-    out: Path,
-    init: Mapping[str, Tensor],
-) -> None:
-    """Runs from ``out/checkpoint.pt`` where there is one; leaves ``best.pt`` and sample sheets.
+def match_gan(matching: Matching, data: Cifar10) -> None:
+    """Runs from its checkpoint where there is one; leaves ``best.pt`` and sample sheets in its folder.
 
-    ``init`` are shipped weights. The best average is kept by the Fréchet distance in the teacher.
+    The best average is kept by the Fréchet distance in the teacher.
     """
-    matching = Matching(recipe, config, data, teacher, out, init)
-    run = matching.run
+    run, recipe, config = matching.run, matching.recipe, matching.config
     if not run.resume():
         matching.fill()
-    judge = Judge(recipe, data, teacher, config.evaluate_images)
+    judge = Judge(recipe, data, matching.teacher, config.evaluate_images)
     grid_z, _ = draw_inputs(100, recipe.z_dim, torch.Generator().manual_seed(config.seed))
     grid_labels = torch.arange(10).repeat_interleave(10)
     bar = tqdm(total=config.steps, initial=run.done, desc=config.network, mininterval=5)
@@ -167,9 +161,9 @@ def match_gan(
             if measured["teacher_fd"] < run.best:
                 run.best = measured["teacher_fd"]
                 state = {"weights": matching.ema.average.state_dict(), "done": run.done * config.batch}
-                save_state(out / "best.pt", {**state, "cpu_seconds": run.cpu_seconds, **measured})
+                save_state(run.out / "best.pt", {**state, "cpu_seconds": run.cpu_seconds, **measured})
             sheet = sample(recipe, matching.ema.average, grid_z, grid_labels)
-            save_grid(sheet, 10, out / "samples" / f"{run.done:06d}.png", scale=2)
+            save_grid(sheet, 10, run.out / "samples" / f"{run.done:06d}.png", scale=2)
             run.save()
         run.save_if_due()
     bar.close()

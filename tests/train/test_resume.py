@@ -76,19 +76,23 @@ def test_matching(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
     config = replace(recipe.matching, steps=3, batch=20, memory=100, real_images=60, evaluate_images=100)
     teacher = build_classifier("teacher").eval()
     init = recipe.shipped().state_dict()
-    match_gan(recipe, config, tiny, teacher, tmp_path / "whole", init)
+    match_gan(Matching(recipe, config, tiny, teacher, tmp_path / "whole", init), tiny)
 
     first = Matching(recipe, config, tiny, teacher, tmp_path / "parts", init)
     first.fill()
     first.step()
     first.run.save()
-    match_gan(recipe, config, tiny, teacher, tmp_path / "parts", init)
+    match_gan(Matching(recipe, config, tiny, teacher, tmp_path / "parts", init), tiny)
     ends = [load_state(tmp_path / part / "checkpoint.pt")["parts"] for part in ("whole", "parts")]
     assert _same(ends[0]["generator"], ends[1]["generator"])
     assert _same(ends[0]["ema"]["average"], ends[1]["ema"]["average"])
     assert not _same(ends[0]["generator"], init)
-    with pytest.raises(ValueError, match="another configuration"):
-        match_gan(recipe, replace(config, seed=1), tiny, teacher, tmp_path / "parts", init)
+    for other in (
+        Matching(recipe, replace(config, seed=1), tiny, teacher, tmp_path / "parts", init),
+        Matching(recipe, config, tiny, teacher, tmp_path / "parts", ends[0]["generator"]),
+    ):
+        with pytest.raises(ValueError, match="another configuration"):
+            match_gan(other, tiny)
 
 
 def _emoji() -> EmojiSplit:
