@@ -83,27 +83,22 @@ class Sheet:
             [
                 Place(x, y, 9, 4, "start"),
                 Place(x, y, -9, 4, "end"),
-                Place(x, y, 7, -8, "start"),
-                Place(x, y, -7, -8, "end"),
-                Place(x, y, 7, 17, "start"),
-                Place(x, y, -7, 17, "end"),
+                Place(x, y, 7, -11, "start"),
+                Place(x, y, -7, -11, "end"),
+                Place(x, y, 7, 20, "start"),
+                Place(x, y, -7, 20, "end"),
                 Place(x, y, 0, -11, "middle"),
                 Place(x, y, 0, 20, "middle"),
             ],
         )
 
     def along(self, text: str, y: float) -> Place:
-        """The best place for the name of the line at height y: below or above it, at either end."""
+        """The best place for the name of the line at height y: below or above it, as near to it as may be."""
+        ends: tuple[tuple[float, float, Anchor], ...] = ((0, 4, "start"), (100, -4, "end"), (50, 0, "middle"))
+        steps = (14, -5, 28, -19, 42, -33)
         return self._best(
             text,
-            [
-                Place(0, y, 4, 14, "start"),
-                Place(0, y, 4, -5, "start"),
-                Place(100, y, -4, 14, "end"),
-                Place(100, y, -4, -5, "end"),
-                Place(50, y, 0, 14, "middle"),
-                Place(50, y, 0, -5, "middle"),
-            ],
+            [Place(x, y, dx, dy, anchor) for dy in steps for x, dx, anchor in ends],
         )
 
     def _best(self, text: str, places: Sequence[Place]) -> Place:
