@@ -42,23 +42,36 @@ def main(threads: int) -> None:
 
 
 @main.command()
-@click.argument("network", type=click.Choice(["teacher", "metric", "third"]))
+@click.argument("network", type=click.Choice(["teacher", "tutor", "metric", "third"]))
 @_data_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
 @click.option("--replan", is_flag=True, help="Go on under a changed configuration, and record that.")
+@click.option("--init", type=click.Path(path_type=Path), help="Trained weights to refine.")
 def classifier(
-    network: str, data: Path, source: str, cache: Path, out: Path, weights: Path | None, replan: bool
+    network: str,
+    data: Path,
+    source: str,
+    cache: Path,
+    out: Path,
+    weights: Path | None,
+    replan: bool,
+    init: Path | None,
 ) -> None:
     """Train one of the CIFAR-10 classifiers."""
-    from ganqbench.train.classifier import CONFIGS, train_classifier
+    from safetensors.torch import load_file
+
+    from ganqbench.train.classifier import CONFIGS, REFINEMENTS, train_classifier
     from ganqbench.train.data import load_cifar10
     from ganqbench.train.publish import publish_classifier
 
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
-    train_classifier(CONFIGS[network], cifar, out, replan=replan)
+    if init is not None and network not in REFINEMENTS:
+        raise click.UsageError(f"No refinement of {network} is written down: leave --init out.")
+    config = CONFIGS[network] if init is None else REFINEMENTS[network]
+    train_classifier(config, cifar, out, replan=replan, init=load_file(init) if init else None)
     target = weights or out / f"{network}.safetensors"
-    publish_classifier(network, cifar, out, target)
+    publish_classifier(network, cifar, out, target, init)
     click.echo(f"wrote {target}")
 
 

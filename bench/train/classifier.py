@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ganqbench.train.augment import alternating_flip, degrade, random_crop
 from ganqbench.train.checkpoint import append_log, load_state, save_state
 from ganqbench.train.data import Cifar10, ImageSet
-from ganqbench.zoo.classifier import Classifier, WhitenedNet, build_classifier
+from ganqbench.zoo.classifier import Classifier, WhitenedNet, build_classifier, load_trained
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ CONFIGS: Mapping[str, ClassifierConfig] = {
         warmup_epochs=1.6,
         decay_epochs=3.83,
     ),
+    "tutor": ClassifierConfig(
+        "tutor",
+        seed=404,
+        epochs=9,
+        decay_epochs=6.0,
+        noise=2 * 8 / 255,
+        noise_share=0.4,
+        blur_share=0.2,
+        small_epochs=3,
+    ),
     "metric": ClassifierConfig(
         "metric",
         seed=202,
@@ -69,6 +79,23 @@ CONFIGS: Mapping[str, ClassifierConfig] = {
     "third": ClassifierConfig("third", seed=303, epochs=12, small_epochs=4),
 }
 
+REFINEMENTS: Mapping[str, ClassifierConfig] = {
+    # Degraded less often than at first: that the network overlooks fine noise it knows by now.
+    "metric": replace(
+        CONFIGS["metric"],
+        seed=212,
+        epochs=11,
+        small_epochs=0,
+        learning_rate=0.15,
+        warmup_epochs=0.5,
+        decay_epochs=10.5,
+        crop_padding=4,
+        noise_share=0.3,
+        blur_share=0.15,
+    ),
+}
+"""What a trained network goes on with."""
+
 
 def to_unit(pixels: Tensor) -> Tensor:
     """uint8 ``[N, H, W, 3]`` to float32 ``[N, 3, H, W]`` in [-1, 1], channels last in memory."""
@@ -81,17 +108,22 @@ def train_classifier(
     out: Path,
     save_seconds: float = 180,
     replan: bool = False,
+    init: Mapping[str, Tensor] | None = None,
 ) -> Classifier:
     """Trains from ``out/checkpoint.pt`` where there is one, and returns the finished network.
+
+    ``init`` are weights to go on from, those of an earlier training of the same network.
 
     An interrupted run ends in the same weights as an uninterrupted one with as many threads. With
     ``replan`` a run may go on under another configuration; what it was until then is recorded.
     """
     torch.manual_seed(config.seed)  # initialisation only; the rest draws from rng
     network = build_classifier(config.network)
+    if init is not None:
+        load_trained(network, init)
     rng = torch.Generator().manual_seed(config.seed)
     pixels, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    if isinstance(network, WhitenedNet):
+    if init is None and isinstance(network, WhitenedNet):
         network.set_whitening(to_unit(pixels[:5000]))
     network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
-from ganqbench.train.checkpoint import export_weights, load_state
-from ganqbench.train.classifier import CONFIGS, accuracy
+from ganqbench.train.checkpoint import describe_weights, export_weights, load_state
+from ganqbench.train.classifier import accuracy
 from ganqbench.train.data import Cifar10
 from ganqbench.train.sensitivity import sensitivity
 from ganqbench.zoo.classifier import build_classifier
 
 
-def publish_classifier(name: str, data: Cifar10, out: Path, path: Path) -> None:
-    """Measures the network of ``out/checkpoint.pt`` and writes its weights to ``path``."""
+def publish_classifier(name: str, data: Cifar10, out: Path, path: Path, init: Path | None = None) -> None:
+    """Measures the network of ``out/checkpoint.pt`` and writes its weights to ``path``.
+
+    `init` is the file of weights that the run started from.
+    """
     state = load_state(out / "checkpoint.pt")
     network = build_classifier(name).eval()
     network.load_state_dict(state["network"])
     metadata: dict[str, object] = {
         "network": name,
-        "config": asdict(CONFIGS[name]),
+        "config": state["config"],
         "earlier_configs": state["history"],
+        "started_from": None if init is None else describe_weights(init),
         "data_source": data.test.source,
         "data_fingerprint": data.fingerprint,
         "steps": state["step"],
@@ -29,7 +32,7 @@ def publish_classifier(name: str, data: Cifar10, out: Path, path: Path) -> None:
         "test_accuracy": accuracy(network, data.test),
         "test_accuracy_flip_averaged": accuracy(network, data.test, flip=True),
     }
-    if name != "teacher":  # the two that judge
+    if name in ("metric", "third"):  # the two that judge
         metadata["sensitivity"] = sensitivity(network, data)
     weights = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     export_weights(path, weights, metadata)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from ganqbench.zoo.classifier import Classifier, build_classifier
+from ganqbench.zoo.classifier import Classifier, build_classifier, load_trained
 
 TEACHER = Path(__file__).parent.parent / "weights" / "teacher.safetensors"
 
@@ -20,8 +20,8 @@ def load_teacher(path: Path = TEACHER) -> Classifier:
             raise ValueError(f"{path} holds {network!r}, and only the teacher may steer a training")
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
     teacher = build_classifier("teacher")
-    missing, unexpected = teacher.load_state_dict(state, strict=False)
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise ValueError(f"{path}: missing {missing}, unexpected {list(unexpected)}")
+    try:
+        load_trained(teacher, state)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return teacher.eval().requires_grad_(False)

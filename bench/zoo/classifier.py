@@ -1,6 +1,8 @@
-"""Three CIFAR-10 classifiers of different make, and what each is for.
+"""Four CIFAR-10 classifiers of different make, and what each is for.
 
 * ``teacher`` sees the GANs while they train: discriminator features, losses, early stopping.
+* ``tutor`` sees the GANs in their last phase, beside the teacher and with other eyes: trained to
+  overlook noise and blur.
 * ``metric`` gives the features that published distances are computed in. Nothing that trains or
   tunes a generator may touch it, or the board would measure its own training signal.
 * ``third`` confirms verdicts with a network that shares neither seed, shape nor activation.
@@ -11,7 +13,7 @@ All take images ``[N, 3, 32, 32]`` float32 in [-1, 1] and normalise inside.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -166,6 +168,33 @@ class ResidualNet(Classifier):
         return last.mean(dim=(2, 3))
 
 
+class PlainNet(Classifier):
+    """Six convolutions in three stages with average pooling between them and ReLU, nothing else."""
+
+    def __init__(self, widths: tuple[int, int, int] = (48, 112, 208), classes: int = 10) -> None:
+        super().__init__(widths, classes, logit_scale=1.0)
+        stages = []
+        inputs = 3
+        for width in widths:
+            layers = [*_conv_bn(inputs, width), nn.ReLU(), *_conv_bn(width, width), nn.ReLU()]
+            stages.append(nn.Sequential(*layers, nn.AvgPool2d(2)))
+            inputs = width
+        self.trunk = nn.ModuleList(stages)
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """See :class:`Classifier`."""
+        maps = []
+        hidden = self.normalise(images)
+        for stage in self.trunk:
+            hidden = stage(hidden)
+            maps.append(hidden)
+        return maps
+
+    def pool(self, last: Tensor) -> Tensor:
+        """The mean of each channel."""
+        return last.mean(dim=(2, 3))
+
+
 class _PreActivation(nn.Module):
     """A pre-activation residual block (He et al. 2016) with GELU, optionally halving the map."""
 
@@ -216,6 +245,7 @@ class PreActivationNet(Classifier):
 
 _BUILDERS: dict[str, Callable[[], Classifier]] = {
     "teacher": WhitenedNet,
+    "tutor": PlainNet,
     "metric": ResidualNet,
     "third": PreActivationNet,
 }
@@ -227,3 +257,11 @@ def build_classifier(name: str) -> Classifier:
     if name not in _BUILDERS:
         raise ValueError(f"unknown classifier {name!r}; known: {', '.join(CLASSIFIERS)}")
     return _BUILDERS[name]()
+
+
+def load_trained(network: Classifier, weights: Mapping[str, Tensor]) -> None:
+    """Loads published weights, which lack the batch norms' counters; ValueError unless all the rest fits."""
+    missing, unexpected = network.load_state_dict(dict(weights), strict=False)
+    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise ValueError(f"not weights of this network: missing {missing}, unexpected {list(unexpected)}")
