@@ -128,7 +128,7 @@ def emoji_card(entry: ZooEntry) -> Card:
     generator, figures, made = _start(entry)
     drawing, picture = Glyphs("final", "drawing"), Glyphs("final", "picture")
     source, true = (drawing, picture) if entry.domain == "emoji" else (picture, drawing)
-    n = len(source) // 2  # the other half are mirror images
+    n = picture.noto  # then come drawings without a counterpart, or mirror images
     items = Batches(source, n, 32)
     began = time.process_time()
     images = torch.cat([part for _, part in render(generator, items)])

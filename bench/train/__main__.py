@@ -151,7 +151,7 @@ def gan(
     if not publish_only:
         train_gan(recipe, cifar, teacher, out, load_file(init) if init else None)
     target = weights or out / f"{recipe.config.network}.safetensors"
-    publish_gan(recipe, recipe.config, cifar, teacher, out, target, init)
+    publish_gan(recipe, recipe.config, cifar, {"teacher": teacher}, out, target, init)
     click.echo(f"wrote {target}")
 
 
@@ -186,20 +186,20 @@ def match(
     from ganqbench.train.data import load_cifar10
     from ganqbench.train.gan import publish_gan
     from ganqbench.train.match import Matching, match_gan
-    from ganqbench.train.teacher import load_teacher
+    from ganqbench.train.teacher import load_eyes
 
     recipe = _recipe(network)
     changes = {"steps": steps, "learning_rate": rate, "seed": seed}
     config = replace(recipe.matching, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
     cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
-    teacher = load_teacher()
-    matching = Matching(recipe, config, cifar, teacher, out, load_file(init))
+    eyes = load_eyes()
+    matching = Matching(recipe, config, cifar, eyes, out, load_file(init))
     if publish_only:
         matching.run.resume()  # refuses a run that has started from other weights
     else:
         match_gan(matching, cifar)
     target = weights or out / f"{config.network}.safetensors"
-    publish_gan(recipe, config, cifar, teacher, out, target, init)
+    publish_gan(recipe, config, cifar, eyes, out, target, init)
     click.echo(f"wrote {target}")
 
 

@@ -1,7 +1,8 @@
 """Noto emoji as arrays, split by base glyph.
 
 The pictures come out of the npm package ``emoji-datasource-google`` (``npm pack
-emoji-datasource-google@16.0.0``), 64x64 PNG files with transparency, laid on white here. Variants of
+emoji-datasource-google@16.0.0``), 64x64 PNG files with transparency, laid on white here. Its sister
+``emoji-datasource-twitter`` has the same glyphs drawn by other hands (Twemoji). Variants of
 one glyph (skin tone, gender, direction) are near copies: they always stay in one split.
 """
 
@@ -13,6 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +22,9 @@ from PIL import Image
 
 from ganqbench.train.data import DataError, Pixels
 
+Art = Literal["google", "twitter"]
+
 HELD_OUT = 200
-_FOLDER = "img/google/64/"
 _SKIN_TONES = {"1f3fb", "1f3fc", "1f3fd", "1f3fe", "1f3ff"}
 _MUTE = {"fe0f", "200d", "2640", "2642", "27a1"}  # selectors, joiner, gender signs, direction
 _ADULTS = {"1f468": "1f9d1", "1f469": "1f9d1"}  # man and woman count as person
@@ -63,15 +66,16 @@ class EmojiSplit:
     fingerprint: str
 
 
-def read_glyphs(path: Path) -> Glyphs:
+def read_glyphs(path: Path, art: Art = "google") -> Glyphs:
     """Reads all pictures of the npm package, a tar file or its unpacked folder, sorted by name."""
+    folder = f"img/{art}/64/"
     rows = []
-    for name, content in _files(path):
+    for name, content in _files(path, folder):
         layer = Image.open(io.BytesIO(content)).convert("RGBA")
         paper = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         rows.append((name, np.asarray(Image.alpha_composite(paper, layer).convert("RGB"))))
     if not rows:
-        raise DataError(f"{path} holds no {_FOLDER}*.png: give the npm package with --data")
+        raise DataError(f"{path} holds no {folder}*.png: give the npm package with --data")
     rows.sort(key=lambda row: row[0])
     names = tuple(name for name, _ in rows)
     return Glyphs(np.stack([p for _, p in rows]), names, tuple(base_glyph(n) for n in names))
@@ -99,15 +103,15 @@ def split_glyphs(glyphs: Glyphs, held_out: int = HELD_OUT) -> EmojiSplit:
     )
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+def _files(path: Path, folder: str) -> Iterator[tuple[str, bytes]]:
     if path.is_file():
         with tarfile.open(path) as archive:
             for member in archive:
-                if member.isfile() and _FOLDER in member.name and member.name.endswith(".png"):
+                if member.isfile() and folder in member.name and member.name.endswith(".png"):
                     handle = archive.extractfile(member)
                     assert handle is not None  # a regular file always opens
                     yield Path(member.name).stem, handle.read()
     else:
         for file in path.rglob("*.png"):
-            if _FOLDER in file.as_posix():
+            if folder in file.as_posix():
                 yield file.stem, file.read_bytes()

@@ -161,27 +161,38 @@ def sample(recipe: GanRecipe, generator: nn.Module, z: Tensor, labels: Tensor, b
 
 
 class Judge:
-    """Measures averages in the teacher's features, always with the same latents."""
+    """Measures averages in the features of the networks that may steer, always with the same latents."""
 
-    def __init__(self, recipe: GanRecipe, data: Cifar10, teacher: Classifier, n: int) -> None:
-        self.recipe, self.teacher = recipe, teacher
+    def __init__(self, recipe: GanRecipe, data: Cifar10, eyes: Mapping[str, Classifier], n: int) -> None:
+        self.recipe, self.eyes = recipe, eyes
         rows = slice(None, None, max(1, len(data.train) // 10_000))
         self.labels = torch.from_numpy(data.train.labels[rows])
-        pixels = torch.from_numpy(data.train.images[rows])
-        self.features = torch.cat([features_of(teacher, to_unit(part)) for part in torch.split(pixels, 500)])
-        self.moments = moments(self.features)
+        pixels = torch.split(torch.from_numpy(data.train.images[rows]), 500)
+        self.features = {
+            name: torch.cat([features_of(eye, to_unit(part)) for part in pixels])
+            for name, eye in eyes.items()
+        }
+        self.moments = {name: moments(features) for name, features in self.features.items()}
         rng = torch.Generator().manual_seed(10_000 + recipe.config.seed)
         self.z, self.wanted = draw_inputs(n, recipe.z_dim, rng)
 
     def measure(self, generator: nn.Module) -> dict[str, float]:
-        """Distance, share of images in the wanted class, and variety within classes."""
+        """For each network: distance, share of images in the wanted class, and variety within classes.
+
+        `distance` is the mean over networks of the distance in units of the data's own variance.
+        """
         images = sample(self.recipe, generator, self.z, self.wanted)
-        with torch.inference_mode():
-            features = features_of(self.teacher, images)
-            right = (self.teacher.logits_from(features).argmax(1) == self.wanted).float().mean()
-        spread = variance_ratio(self.features, self.labels, features, self.wanted)
-        distance = frechet(self.moments, moments(features))
-        return {"teacher_fd": distance, "teacher_accuracy": float(right), "variance_ratio": spread}
+        result, shares = {}, []
+        for name, eye in self.eyes.items():
+            with torch.inference_mode():
+                features = features_of(eye, images)
+                right = (eye.logits_from(features).argmax(1) == self.wanted).float().mean()
+            distance = frechet(self.moments[name], moments(features))
+            spread = variance_ratio(self.features[name], self.labels, features, self.wanted)
+            result |= {f"{name}_fd": distance, f"{name}_accuracy": float(right)}
+            result[f"{name}_variance_ratio"] = spread
+            shares.append(distance / float(self.moments[name].covariance.trace()))
+        return {"distance": sum(shares) / len(shares), **result}
 
 
 def train_gan(
@@ -195,7 +206,7 @@ def train_gan(
     training = Training(recipe, data, teacher, out, init)
     run, config = training.run, recipe.config
     run.resume()
-    judge = Judge(recipe, data, teacher, config.evaluate_images)
+    judge = Judge(recipe, data, {"teacher": teacher}, config.evaluate_images)
     grid_rng = torch.Generator().manual_seed(config.seed)
     grid_z, _ = draw_inputs(100, recipe.z_dim, grid_rng)
     grid_labels = torch.arange(10).repeat_interleave(10)
@@ -209,8 +220,8 @@ def train_gan(
         if run.done % config.evaluate_every < config.batch or run.done >= config.images:
             measured = judge.measure(training.ema.average)
             run.log(loss_d=loss_d, loss_g=loss_g, **measured)
-            if measured["teacher_fd"] < run.best:
-                run.best = measured["teacher_fd"]
+            if measured["distance"] < run.best:
+                run.best = measured["distance"]
                 weights = training.ema.average.state_dict()
                 save_state(
                     out / "best.pt",
@@ -227,12 +238,12 @@ def publish_gan(
     recipe: GanRecipe,
     config: GanConfig | MatchConfig,
     data: Cifar10,
-    teacher: Classifier,
+    eyes: Mapping[str, Classifier],
     out: Path,
     path: Path,
     init: Path | None = None,
 ) -> None:
-    """Writes the best average with what the teacher measures on 10,000 of its images.
+    """Writes the best average with what the networks that steer measure on 10,000 of its images.
 
     `config` is that of the run in `out`, and `init` the file that the run started from: its name for
     itself goes on in the new one's metadata.
@@ -240,7 +251,7 @@ def publish_gan(
     best = load_state(out / "best.pt")
     generator = recipe.shipped().eval()
     generator.load_state_dict(best["weights"])
-    measured = Judge(recipe, data, teacher, 10_000).measure(generator)
+    measured = Judge(recipe, data, eyes, 10_000).measure(generator)
     export_weights(
         path,
         {k: v for k, v in best["weights"].items() if not k.endswith("num_batches_tracked")},

@@ -4,14 +4,15 @@ A discriminator of this size ends with the generator circling the data; what is 
 then lies in means and covariances, which can be followed directly (see transport.py). The generator
 trains in the form that ships: spectral norm folded, batch norms at their running statistics.
 
-Features are those of the *teacher*, of coarse colours and of fine contrast; the networks that judge
-have no part in this.
+Features are those of *teacher* and *tutor*, of coarse colours and of fine contrast; the networks that
+judge have no part in this. Two networks of different make, since what pleases one alone is often a
+pattern that only it sees.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,23 +36,26 @@ _RANGE_WEIGHT = 5.0
 """Of the mean square that images exceed [-1, 1] by: what is cut off there would get no gradient."""
 
 
-def descriptors(teacher: Classifier, images: Tensor) -> list[tuple[float, Tensor]]:
+def descriptors(eyes: Iterable[Classifier], images: Tensor) -> list[tuple[float, Tensor]]:
     """Weights and feature vectors [N, d_k] of images [N, 3, 32, 32] in [-1, 1].
 
     Colours of 4x4 cells; the size of what a 3x3 mean takes away, by colour and by cell; the mean and
-    the deviation over positions of each of the teacher's maps; and the teacher's own pooled features.
+    the deviation over positions of each network's maps; and each network's own pooled features.
     """
     fine = (images - F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), 3, 1)).abs()
     by_cell = F.adaptive_avg_pool2d(fine.mean(dim=1, keepdim=True), 4).flatten(1)
-    maps = teacher.stages(images.contiguous(memory_format=torch.channels_last))
     kinds = [
         (1.0, F.adaptive_avg_pool2d(images, 4).flatten(1)),
         (1.0, torch.cat([fine.mean(dim=(2, 3)), by_cell], dim=1)),
     ]
-    for each in maps:
-        kinds.append((1.0, each.mean(dim=(2, 3))))
-        kinds.append((0.5, (each.var(dim=(2, 3)) + 1e-4).sqrt()))
-    return [*kinds, (3.0, teacher.pool(maps[-1]))]
+    shown = images.contiguous(memory_format=torch.channels_last)
+    for eye in eyes:
+        maps = eye.stages(shown)
+        for each in maps:
+            kinds.append((1.0, each.mean(dim=(2, 3))))
+            kinds.append((0.5, (each.var(dim=(2, 3)) + 1e-4).sqrt()))
+        kinds.append((3.0, eye.pool(maps[-1])))
+    return kinds
 
 
 class Matching:
@@ -62,13 +66,14 @@ class Matching:
         recipe: GanRecipe,
         config: MatchConfig,
         data: Cifar10,
-        teacher: Classifier,
+        eyes: Mapping[str, Classifier],
         out: Path,
         init: Mapping[str, Tensor],
     ) -> None:
         """``init`` are shipped weights; ``out`` is the folder of checkpoint, log and sample sheets."""
-        self.recipe, self.config, self.teacher = recipe, config, teacher
-        teacher.to(memory_format=torch.channels_last)
+        self.recipe, self.config, self.eyes = recipe, config, eyes
+        for eye in eyes.values():
+            eye.to(memory_format=torch.channels_last)
         self.rng = torch.Generator().manual_seed(config.seed)
         self.generator = recipe.shipped()
         self.generator.load_state_dict(dict(init), strict=False)
@@ -97,7 +102,8 @@ class Matching:
         for part in torch.split(picked, 500):
             images = to_unit(torch.from_numpy(data.train.images)[part])
             flip = torch.rand(len(part), 1, 1, 1, generator=self.rng) < 0.5
-            rows.append([f for _, f in descriptors(self.teacher, torch.where(flip, images.flip(3), images))])
+            shown = torch.where(flip, images.flip(3), images)
+            rows.append([features for _, features in descriptors(self.eyes.values(), shown)])
         return [Transport(torch.cat(kind), labels, self.config.memory) for kind in zip(*rows, strict=True)]
 
     def fill(self) -> None:
@@ -130,7 +136,7 @@ class Matching:
         z, labels = draw_inputs(self.config.batch, self.recipe.z_dim, self.rng)
         images = self.recipe.generate(self.generator, z, labels, None)
         shown = images.clamp(-1, 1)
-        return (images - shown).square().mean(), descriptors(self.teacher, shown), labels
+        return (images - shown).square().mean(), descriptors(self.eyes.values(), shown), labels
 
     def _remember(self, kinds: Sequence[tuple[float, Tensor]], labels: Tensor) -> None:
         for (_, features), transport in zip(kinds, self.transports, strict=True):
@@ -140,12 +146,12 @@ class Matching:
 def match_gan(matching: Matching, data: Cifar10) -> None:
     """Runs from its checkpoint where there is one; leaves ``best.pt`` and sample sheets in its folder.
 
-    The best average is kept by the Fréchet distance in the teacher.
+    The best average is kept by the Fréchet distances in the networks that steer.
     """
     run, recipe, config = matching.run, matching.recipe, matching.config
     if not run.resume():
         matching.fill()
-    judge = Judge(recipe, data, matching.teacher, config.evaluate_images)
+    judge = Judge(recipe, data, matching.eyes, config.evaluate_images)
     grid_z, _ = draw_inputs(100, recipe.z_dim, torch.Generator().manual_seed(config.seed))
     grid_labels = torch.arange(10).repeat_interleave(10)
     bar = tqdm(total=config.steps, initial=run.done, desc=config.network, mininterval=5)
@@ -158,8 +164,8 @@ def match_gan(matching: Matching, data: Cifar10) -> None:
         if run.done % config.evaluate_every == 0 or run.done == config.steps:
             measured = judge.measure(matching.ema.average)
             run.log(loss=loss, **measured)
-            if measured["teacher_fd"] < run.best:
-                run.best = measured["teacher_fd"]
+            if measured["distance"] < run.best:
+                run.best = measured["distance"]
                 state = {"weights": matching.ema.average.state_dict(), "done": run.done * config.batch}
                 save_state(run.out / "best.pt", {**state, "cpu_seconds": run.cpu_seconds, **measured})
             sheet = sample(recipe, matching.ema.average, grid_z, grid_labels)

@@ -1,4 +1,7 @@
-"""Makes the file of emoji that ships: `python -m ganqbench.train.pack_glyphs NPM_PACKAGE OUT`."""
+"""Makes the two files of emoji that ship: `python -m ganqbench.train.pack_glyphs NOTO TWEMOJI OUT`.
+
+NOTO and TWEMOJI are the npm packages `emoji-datasource-google` and `-twitter`, OUT is a folder.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from ganqbench.train.emoji import Glyphs, read_glyphs, split_glyphs
-from ganqbench.zoo.glyphs import PER_ROW, SIZE, Pixels
+from ganqbench.zoo.edges import edge_drawing
+from ganqbench.zoo.glyphs import FILE, PER_ROW, SIZE, TWEMOJI_FILE, Pixels
 
 
 def pack(package: Path, out: Path) -> None:
@@ -30,6 +34,27 @@ def pack(package: Path, out: Path) -> None:
         metadata[f"{name}_bases"] = json.dumps([glyphs.bases[row] for row in order])
     metadata["fingerprint"] = split.fingerprint
     save_file(tensors, out, metadata)
+
+
+def pack_drawings(noto: Path, twemoji: Path, out: Path) -> None:
+    """Writes drawings of Twemoji, one of each base glyph that is nowhere an input of training or calibration.
+
+    Those are the held-out base glyphs and the half that training saw as pictures only. Drawings alone
+    are stored: nothing else of Twemoji is needed.
+    """
+    split = split_glyphs(read_glyphs(noto))
+    unseen = {*split.held_out.bases, *split.pictured.bases}
+    glyphs = read_glyphs(twemoji, "twitter")
+    glyphs = glyphs.select(np.array([base in unseen for base in glyphs.bases]))
+    order = _by_base(glyphs, variants=False)
+    drawn = np.repeat(edge_drawing(glyphs.images[order])[..., None], 3, axis=3)
+    metadata = {
+        "source": "emoji-datasource-twitter@16.0.0 (edge drawings made of Twemoji)",
+        "licence": "CC-BY-4.0, Twemoji by Twitter, Inc and other contributors",
+        "drawings_bases": json.dumps([glyphs.bases[row] for row in order]),
+    }
+    mosaic = torch.frombuffer(bytearray(_compress(drawn)), dtype=torch.uint8)
+    save_file({"drawings": mosaic}, out, metadata)
 
 
 def _by_base(glyphs: Glyphs, *, variants: bool) -> list[int]:
@@ -53,4 +78,6 @@ def _compress(images: Pixels) -> bytes:
 
 
 if __name__ == "__main__":
-    pack(Path(sys.argv[1]), Path(sys.argv[2]))
+    noto_package, twemoji_package, folder = (Path(argument) for argument in sys.argv[1:])
+    pack(noto_package, folder / FILE)
+    pack_drawings(noto_package, twemoji_package, folder / TWEMOJI_FILE)

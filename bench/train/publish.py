@@ -8,7 +8,7 @@ from ganqbench.train.checkpoint import describe_weights, export_weights, load_st
 from ganqbench.train.classifier import accuracy
 from ganqbench.train.data import Cifar10
 from ganqbench.train.sensitivity import sensitivity
-from ganqbench.zoo.classifier import build_classifier
+from ganqbench.zoo.classifier import STEERING, build_classifier
 
 
 def publish_classifier(name: str, data: Cifar10, out: Path, path: Path, init: Path | None = None) -> None:
@@ -32,7 +32,7 @@ def publish_classifier(name: str, data: Cifar10, out: Path, path: Path, init: Pa
         "test_accuracy": accuracy(network, data.test),
         "test_accuracy_flip_averaged": accuracy(network, data.test, flip=True),
     }
-    if name in ("metric", "third"):  # the two that judge
+    if name not in STEERING:
         metadata["sensitivity"] = sensitivity(network, data)
     weights = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     export_weights(path, weights, metadata)

@@ -1,4 +1,4 @@
-"""The one network that training may look through: the *teacher*."""
+"""The networks that training may look through: the *teacher*, and the *tutor* of the last phase."""
 
 from __future__ import annotations
 
@@ -7,21 +7,32 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from ganqbench.zoo.classifier import Classifier, build_classifier, load_trained
+from ganqbench.zoo.classifier import STEERING, Classifier, build_classifier, load_trained
 
-TEACHER = Path(__file__).parent.parent / "weights" / "teacher.safetensors"
+WEIGHTS = Path(__file__).parent.parent / "weights"
+TEACHER = WEIGHTS / "teacher.safetensors"
 
 
 def load_teacher(path: Path = TEACHER) -> Classifier:
     """The frozen teacher; refuses the weights of any other network, the judge's above all."""
+    return _frozen(path, ("teacher",))
+
+
+def load_eyes(folder: Path = WEIGHTS) -> dict[str, Classifier]:
+    """Teacher and tutor, frozen."""
+    return {name: _frozen(folder / f"{name}.safetensors", STEERING) for name in STEERING}
+
+
+def _frozen(path: Path, allowed: tuple[str, ...]) -> Classifier:
     with safe_open(path, framework="pt") as file:
         network = json.loads((file.metadata() or {}).get("network", "null"))
-        if network != "teacher":
-            raise ValueError(f"{path} holds {network!r}, and only the teacher may steer a training")
+        if network not in allowed:
+            wanted = " and ".join(allowed)
+            raise ValueError(f"{path} holds {network!r}, and only the {wanted} may steer a training")
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    teacher = build_classifier("teacher")
+    classifier = build_classifier(network)
     try:
-        load_trained(teacher, state)
+        load_trained(classifier, state)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return teacher.eval().requires_grad_(False)
+    return classifier.eval().requires_grad_(False)

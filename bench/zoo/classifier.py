@@ -250,6 +250,8 @@ _BUILDERS: dict[str, Callable[[], Classifier]] = {
     "third": PreActivationNet,
 }
 CLASSIFIERS = tuple(_BUILDERS)
+STEERING = ("teacher", "tutor")
+"""Those that a training may look through; the others judge."""
 
 
 def build_classifier(name: str) -> Classifier:

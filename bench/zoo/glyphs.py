@@ -2,6 +2,9 @@
 
 The pictures are Noto Emoji (Google, Apache-2.0) at 64 pixels on white. Training saw one half of the
 base glyphs as drawings only, the other as pictures only; `final` are glyphs that no training saw.
+
+Two hundred held-out base glyphs are few for a distance, so drawings of Twemoji (CC-BY 4.0) follow in
+`final`: of the held-out base glyphs, and of those that training saw as Noto's pictures, never as drawings.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ Pixels = NDArray[np.uint8]
 
 FILE = "emoji-glyphs.safetensors"
 SHA256 = "7fa16843c8be946c1b17bd14a6d79a994bfb7c804311fdb08098a7a4d4ac277b"
+TWEMOJI_FILE = "twemoji-drawings.safetensors"
+TWEMOJI_SHA256 = "32f66ebe524158f681071aaca026d6270906fadfdd9a15ed5904527dfa62e9e9"
 SIZE = 64
 PER_ROW = 16
 _HALF = {"drawing": "drawn", "picture": "pictured"}
@@ -50,7 +55,7 @@ class Sheet:
 
 
 def read_sheet(content: bytes, name: str) -> Sheet:
-    """One of the sheets `drawn`, `pictured` and `held_out` of the glyphs' file."""
+    """A sheet of a file's content: `drawn`, `pictured`, `held_out` of Noto, `drawings` of Twemoji."""
     metadata = safetensors_metadata(content)
     mosaic = bytes(load_safetensors(content)[name].numpy())
     with Image.open(io.BytesIO(mosaic)) as picture:
@@ -65,7 +70,10 @@ class Glyphs(InputSource):
     """Drawings (gray) or pictures of emoji, [n, 3, 64, 64] float32 in [-1, 1].
 
     After all glyphs of a split come their mirror images, which is where it ends. In `final` the
-    first 200 items are the 200 base glyphs, then come their variants.
+    first 200 items are Noto's 200 held-out base glyphs, then come their variants, then, among
+    drawings, Twemoji's base glyphs.
+
+    `noto` is the number of Noto's items, without mirror images: those have a true counterpart.
     """
 
     def __init__(self, split: Split, kind: Kind) -> None:
@@ -73,12 +81,18 @@ class Glyphs(InputSource):
             raise unknown_name("split", split, _RANGES)
         content = checked(files("ganqbench.weights").joinpath(FILE).read_bytes(), SHA256, FILE)
         sheet = read_sheet(content, "held_out" if split == "final" else _HALF[kind])
-        images = sheet.images[_RANGES[split]]
+        images, bases = sheet.images[_RANGES[split]], sheet.bases[_RANGES[split]]
+        self.identity = f"glyphs-v2:{SHA256}:{split}:{kind}"
+        self.noto = len(bases)
         if kind == "drawing":
             images = np.repeat(edge_drawing(images)[..., None], 3, axis=3)
+            if split == "final":
+                content = files("ganqbench.weights").joinpath(TWEMOJI_FILE).read_bytes()
+                twemoji = read_sheet(checked(content, TWEMOJI_SHA256, TWEMOJI_FILE), "drawings")
+                images, bases = np.concatenate([images, twemoji.images]), bases + twemoji.bases
+                self.identity += f":{TWEMOJI_SHA256}"
         self._images = np.concatenate([images, images[:, :, ::-1]])
-        self._bases = sheet.bases[_RANGES[split]] * 2
-        self.identity = f"glyphs-v1:{SHA256}:{split}:{kind}"
+        self._bases = bases * 2
 
     def __len__(self) -> int:
         """Number of items."""
@@ -95,5 +109,5 @@ class Glyphs(InputSource):
         return (pixels.float() / 127.5 - 1,)
 
     def cluster(self, index: int) -> str:
-        """The base glyph, which an item shares with its mirror image and its variants."""
+        """The base glyph, which an item shares with its mirror image, its variants and its other drawing."""
         return self._bases[index]

@@ -29,7 +29,7 @@ def test_the_three_share_no_shape() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ValueError, match="teacher, metric, third"):
+    with pytest.raises(ValueError, match="teacher, tutor, metric, third"):
         build_classifier("judge")
 
 

@@ -20,7 +20,7 @@ from ganqbench.train.match import Matching, match_gan
 from ganqbench.train.patchgan import FakePool
 from ganqbench.train.sagan import SaganRecipe
 from ganqbench.train.stylegan2 import StyleGan2Recipe
-from ganqbench.zoo.classifier import build_classifier
+from ganqbench.zoo.classifier import CLASSIFIERS, STEERING, build_classifier
 
 State = dict[str, Tensor]
 
@@ -29,7 +29,7 @@ def _same(a: State, b: State) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
-@pytest.mark.parametrize("name", ["teacher", "metric", "third"])
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifier(name: str, tiny: Cifar10, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(classifier.CONFIGS[name], epochs=2, batch=16, small_epochs=1, warmup_epochs=1)
     whole = classifier.train_classifier(config, tiny, tmp_path / "whole").state_dict()
@@ -74,22 +74,22 @@ def test_gan(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
 @pytest.mark.parametrize("recipe", [SaganRecipe(), StyleGan2Recipe()], ids=["sagan", "stylegan2"])
 def test_matching(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
     config = replace(recipe.matching, steps=3, batch=20, memory=100, real_images=60, evaluate_images=100)
-    teacher = build_classifier("teacher").eval()
+    eyes = {name: build_classifier(name).eval() for name in STEERING}
     init = recipe.shipped().state_dict()
-    match_gan(Matching(recipe, config, tiny, teacher, tmp_path / "whole", init), tiny)
+    match_gan(Matching(recipe, config, tiny, eyes, tmp_path / "whole", init), tiny)
 
-    first = Matching(recipe, config, tiny, teacher, tmp_path / "parts", init)
+    first = Matching(recipe, config, tiny, eyes, tmp_path / "parts", init)
     first.fill()
     first.step()
     first.run.save()
-    match_gan(Matching(recipe, config, tiny, teacher, tmp_path / "parts", init), tiny)
+    match_gan(Matching(recipe, config, tiny, eyes, tmp_path / "parts", init), tiny)
     ends = [load_state(tmp_path / part / "checkpoint.pt")["parts"] for part in ("whole", "parts")]
     assert _same(ends[0]["generator"], ends[1]["generator"])
     assert _same(ends[0]["ema"]["average"], ends[1]["ema"]["average"])
     assert not _same(ends[0]["generator"], init)
     for other in (
-        Matching(recipe, replace(config, seed=1), tiny, teacher, tmp_path / "parts", init),
-        Matching(recipe, config, tiny, teacher, tmp_path / "parts", ends[0]["generator"]),
+        Matching(recipe, replace(config, seed=1), tiny, eyes, tmp_path / "parts", init),
+        Matching(recipe, config, tiny, eyes, tmp_path / "parts", ends[0]["generator"]),
     ):
         with pytest.raises(ValueError, match="another configuration"):
             match_gan(other, tiny)

@@ -13,8 +13,8 @@ import torch
 import ganqbench.train
 from ganqbench.train.checkpoint import export_weights
 from ganqbench.train.sagan import SaganRecipe
-from ganqbench.train.teacher import load_teacher
-from ganqbench.zoo.classifier import CLASSIFIERS, build_classifier
+from ganqbench.train.teacher import load_eyes, load_teacher
+from ganqbench.zoo.classifier import CLASSIFIERS, STEERING, build_classifier
 
 FOLDER = Path(next(iter(ganqbench.train.__path__)))
 # The places that train the judge itself.
@@ -48,6 +48,15 @@ def test_only_the_teacher_is_let_in(name: str, tmp_path: Path) -> None:
     export_weights(tmp_path / "x.safetensors", build_classifier(name).state_dict(), {"network": name})
     with pytest.raises(ValueError, match="only the teacher"):
         load_teacher(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name not in STEERING])
+def test_a_judge_under_the_tutors_name_is_not_let_in(name: str, tmp_path: Path) -> None:
+    for file, network in (("teacher", "teacher"), ("tutor", name)):
+        weights = build_classifier(network).state_dict()
+        export_weights(tmp_path / f"{file}.safetensors", weights, {"network": network})
+    with pytest.raises(ValueError, match="only the teacher and tutor"):
+        load_eyes(tmp_path)
 
 
 def test_teacher_comes_back_frozen(tmp_path: Path) -> None:

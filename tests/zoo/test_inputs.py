@@ -45,7 +45,7 @@ def test_no_base_glyph_is_in_two_splits(kind):
     for one in SPLITS:
         for other in SPLITS:
             assert one == other or not bases[one] & bases[other]
-    assert len(bases["final"]) == 200
+    assert len(bases["final"]) == (961 if kind == "drawing" else 200)
     assert [len(bases[split]) for split in ("calibrate", "choose")] == [128, 64]
 
 
@@ -61,7 +61,16 @@ def test_the_halves_of_the_training_share_no_glyph():
 def test_the_first_items_are_independent(kind):
     source = Glyphs("final", kind)
     assert len({source.cluster(index) for index in range(200)}) == 200
-    assert len(source) == 2 * 443
+    assert source.noto == 443
+    assert len(source) == 2 * (443 + (961 if kind == "drawing" else 0))
+
+
+def test_two_drawings_of_one_glyph_differ_and_are_one_cluster():
+    final = Glyphs("final", "drawing")
+    twin = next(item for item in range(443, len(final)) if final.cluster(item) == final.cluster(0))
+    noto, twemoji = final.batch([0, twin])[0]
+    assert noto.shape == twemoji.shape
+    assert 0.01 < (noto - twemoji).abs().mean() < 1
 
 
 def test_an_emoji_is_the_same_in_every_batch():
