@@ -23,6 +23,7 @@ from ganqbench.cell import Cell
 from ganqbench.harness.judge_files import judge_hashes
 from ganqbench.records.canonical import canonical, sha256
 from ganqbench.suite import Suite
+from ganqbench.zoo.classifier import STEERING
 from ganqbench.zoo.generator import ZooEntry
 
 PACKAGE = "ganqbench"
@@ -75,15 +76,16 @@ def resume_key(cell: Cell, suite: Suite, entry: ZooEntry, code: str, used: Mappi
                 "judge": judge_hashes(entry, suite.protocol[cell.gan]),
                 "code": code,
                 "versions": numeric_versions,
-                **({} if cell.recipe is None else {"teacher": _teacher_hash()}),
+                **({} if cell.recipe is None else {"steering": _steering_hashes()}),
             }
         )
     )
 
 
-def _teacher_hash() -> str:
-    """Of the classifier that recipes look through; its weights are in no source file."""
-    return sha256(files("ganqbench.weights").joinpath("teacher.safetensors").read_bytes())
+def _steering_hashes() -> list[str]:
+    """Of the classifiers that recipes look through; their weights are in no source file."""
+    weights = files("ganqbench.weights")
+    return [sha256(weights.joinpath(f"{name}.safetensors").read_bytes()) for name in STEERING]
 
 
 def _source(module: str) -> Path | None:

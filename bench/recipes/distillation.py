@@ -9,7 +9,7 @@ from ganqbench.recipes.critic import Critic
 from ganqbench.recipes.losses import mean_error, moment_error, relative_error
 from ganqbench.recipes.recipe import Loss, Recipe
 from ganqbench.recipes.taps import outputs, shared_blocks
-from ganqbench.train.teacher import load_teacher
+from ganqbench.train.teacher import load_eyes
 from ganqbench.zoo.generator import Inputs
 
 
@@ -21,7 +21,7 @@ class Distillation:
     ) -> None:
         self.student, self.teacher, self.weights, self.critic = student, teacher, recipe.losses, critic
         self.blocks = shared_blocks(teacher, student) if "block" in self.weights else ()
-        self.classifier = load_teacher()
+        self.classifiers = tuple(load_eyes().values())
 
     def loss(self, inputs: Inputs, *, learn: bool = False) -> Tensor:
         """The weighted sum of the terms, a scalar; with `learn` the critic takes a step before."""
@@ -55,8 +55,12 @@ class Distillation:
             )
         if not self.weights.keys() <= {"pixel", "block"}:
             with torch.no_grad():
-                goal = self.classifier.stages(target)
-            maps = self.classifier.stages(images)
+                goal = self._maps(target)
+            maps = self._maps(images)
             terms["feature"] = mean_error(maps, goal)
             terms["moment"] = moment_error([images, *maps], [target, *goal])
         return target, images, terms
+
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        """What the classifiers of the trainings see: one alone would be pleased by what only it sees."""
+        return [stage for classifier in self.classifiers for stage in classifier.stages(images)]

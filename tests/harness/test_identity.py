@@ -63,6 +63,7 @@ def keys_after_edits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict
         "metrics/fidelity.py",
         "audit/__init__.py",
         "weights/teacher.safetensors",
+        "weights/tutor.safetensors",
     ]
     done = subprocess.run(
         [sys.executable, "-c", KEYS, str(folder / "ganqbench"), *edits],
@@ -100,10 +101,11 @@ def test_editing_an_adapter_invalidates_exactly_its_cells(
     assert changed == {label for label in before if "/brevitas." in label} != set()
 
 
+@pytest.mark.parametrize("network", ["teacher", "tutor"])
 def test_another_teacher_invalidates_exactly_what_recipes_made(
-    keys_after_edits: dict[str, dict[str, str]],
+    network: str, keys_after_edits: dict[str, dict[str, str]]
 ) -> None:
-    before, after = keys_after_edits["nothing"], keys_after_edits["weights/teacher.safetensors"]
+    before, after = keys_after_edits["nothing"], keys_after_edits[f"weights/{network}.safetensors"]
     changed = {label for label in before if before[label] != after[label]}
     assert changed == {label for label in before if "+distill" in label} != set()
 
