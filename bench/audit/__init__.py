@@ -123,6 +123,7 @@ def audit(
         batch=len(inputs[0]),
         violations=breaches(images, plan, first, again, silence),
         images=images,
+        reference_images=plan.images,
     )
 
 

@@ -20,6 +20,8 @@ Only where the reference has a path around all its products (a skip from input t
 the module may quantize what takes that path."""
 MATTER = 0.1
 """Least effect of silencing the matched products, relative to silencing all of them."""
+OUTSIDE = 4
+"""Values per sample and product that may come from outside: scale and offset of both operands."""
 UNWATCHED = 1e-4
 """Root mean square difference that interception may make; kernels may round differently."""
 
@@ -63,10 +65,11 @@ def breaches(images: Tensor, reference: Run, first: Run, again: Run, silence: Si
     if [one.signature for one in first.observations] != [one.signature for one in again.observations]:
         found.append("The module runs different products for different inputs.")
     batch = len(images)
-    foreign = max((size for key, size in again.leaves.items() if key not in first.leaves), default=0)
-    if foreign > batch:
+    foreign = [size for key, size in again.leaves.items() if key not in first.leaves]
+    passed = sum(foreign) + (again.numbers - first.numbers).total()
+    if max(foreign, default=0) > batch or passed > OUTSIDE * batch * len(first.observations):
         found.append(
-            f"{foreign} values that change with the input came from outside the tensor operations, "
+            f"{passed} values that change with the input came from outside the tensor operations, "
             "or from state that the module changes as it runs (is it in eval mode?)."
         )
     if first.tampered | again.tampered:

@@ -23,6 +23,12 @@ ROUNDING = 2.0**-22
 
 `(q - z) * s` is rounded once (2^-24), `q * s - z * s` three times with intermediates of up
 to twice the largest magnitude (2^-22)."""
+VARIANTS = 4
+"""Most different values per level that are in use.
+
+Quantizers compute a level's value always in the same way; sums of two such values may round in
+a few. Within the tolerance float32 still tells thousands of values apart near zero, and
+multiplied by a million they would be an operand of full precision."""
 ACCIDENT = 1e-3
 """A fit counts as evidence below this expected number of accidental fits."""
 _LADDER = (16, 256, MAX_LEVELS)
@@ -122,7 +128,7 @@ def _fit(points: Values, elements: int, max_levels: int) -> Grid | None:
     # A value and the two extremes may each be off by the rounding error.
     tolerance = 2 * ROUNDING * magnitude
     if span <= tolerance / _RESOLUTION:
-        return Grid(0.0, low, 1, 1, elements, max(tolerance, span))
+        return Grid(0.0, low, 1, 1, elements, max(tolerance, span)) if points.size <= VARIANTS else None
     unit = (points - low) / span
     blur = tolerance / span
     probes = unit[np.linspace(0, unit.size - 1, min(unit.size, _PROBES)).astype(np.int64)][1:-1]
@@ -154,9 +160,14 @@ def _search(unit: Values, probes: Values, blur: float, first: int, stop: int) ->
     return None
 
 
-def _refine(points: Values, unit: Values, count: int, elements: int, tolerance: float) -> Grid:
-    """Least-squares step and offset; the extremes alone carry their own rounding errors."""
+def _refine(points: Values, unit: Values, count: int, elements: int, tolerance: float) -> Grid | None:
+    """Least-squares step and offset; the extremes alone carry their own rounding errors.
+
+    None where the levels are clouds of values that only the tolerance makes one.
+    """
     index = np.rint(unit * count)
+    if points.size > VARIANTS * (1 + np.count_nonzero(np.diff(index))):
+        return None
     centre, mean = index - index.mean(), points.mean()
     step = float((centre * (points - mean)).sum() / np.square(centre).sum())
     offset = float(mean - step * index.mean())

@@ -70,6 +70,7 @@ class Run:
     work: int
     operands: int
     leaves: Mapping[bytes, int]
+    numbers: Counter[str]
     tampered: frozenset[str]
 
 
@@ -182,6 +183,7 @@ class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
             work=self._work,
             operands=self._operands,
             leaves=self.ledger.leaves,
+            numbers=self.ledger.numbers,
             tampered=frozenset(self.ledger.tampered),
         )
 
@@ -203,6 +205,8 @@ class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if any(operand.layout != torch.strided for operand in operands):
             self._opaque[f"{func.namespace}::{name} of a tensor without strides"] += 1
             return func(*args, **kwargs)
+        if self._inspect:
+            self.ledger.numbers.update(_numbers((args, kwargs)))
         known = [self.ledger.meet(operand, name) for operand in operands]
         varies, sources = any(one.varies for one in known), 0
         for one in known:
@@ -228,7 +232,7 @@ class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if is_opaque(func.namespace, name):
                 self._opaque[f"{func.namespace}::{name}"] += 1
             if written or fresh:  # and not a view
-                self._work += max(value.numel() for value in (*operands, *fresh))
+                self._work += max(map(_touched, (*arguments.values(), result)))
         return result
 
     def _product(
@@ -274,6 +278,19 @@ class Interception(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _tensors(tree: object) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _numbers(tree: object) -> list[str]:
+    leaves = tree_leaves(tree)
+    return [repr(leaf) for leaf in leaves if isinstance(leaf, int | float) and not isinstance(leaf, bool)]
+
+
+def _touched(value: object) -> int:
+    """Values of an argument or result: all of a list of tensors, the most of several results."""
+    if isinstance(value, Tensor):
+        return value.numel() * (4 if value.is_complex() else 1)  # as many multiplications of real numbers
+    sizes = [_touched(item) for item in value] if isinstance(value, list | tuple) else []
+    return sum(sizes) if isinstance(value, list) else max(sizes, default=0)
 
 
 def _written(func: OpOverload, name: str, arguments: Mapping[str, Any]) -> list[Tensor]:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
+
+
+_BLOCK = 2**16
+_FACTOR = secrets.randbits(63) | 1
+_KEY = torch.randint(
+    -(2**63), 2**63 - 1, (_BLOCK,), generator=torch.Generator().manual_seed(secrets.randbits(63))
+)
 
 
 @dataclass
@@ -33,6 +42,8 @@ class Ledger:
         self._known: dict[int, Known] = {}
         self.leaves: dict[bytes, int] = {}
         """Content hash -> number of values, of storages that came out of no operation."""
+        self.numbers: Counter[str] = Counter()
+        """Python numbers that operations were called with."""
         self.tampered: set[str] = set()
         """Operations that received bytes which no operation had written."""
 
@@ -73,15 +84,26 @@ class Ledger:
 
 
 def checksum(value: Tensor) -> int:
-    """Sum of a tensor's whole storage as 64-bit words, modulo 2^64 (runs at memory speed)."""
+    """Sum of a tensor's whole storage as 64-bit words, each times a secret factor, modulo 2^64.
+
+    A plain sum could be kept by a word that makes up for the change of all others.
+    """
     storage = _storage(value)
     words, rest = divmod(storage.nbytes(), 8)
     total = 0
-    if words:
-        total = int(_bytes(storage, torch.int64, 0, words).sum().item())
+    for start in range(0, words, _BLOCK):
+        block = _bytes(storage, torch.int64, 8 * start, min(_BLOCK, words - start))
+        total = (total * _FACTOR + _keyed(block)) % 2**64
     if rest:
-        total += int(_bytes(storage, torch.uint8, 8 * words, rest).sum().item())
-    return total
+        total = total * _FACTOR + _keyed(_bytes(storage, torch.uint8, 8 * words, rest).long())
+    return total % 2**64
+
+
+def _keyed(block: Tensor) -> int:
+    key = _KEY[: len(block)]
+    if block.device.type == "cpu":
+        return int(torch.dot(block, key).item())  # several times as fast as what other devices need
+    return int((block * key.to(block.device)).sum().item())
 
 
 def _content(storage: torch.UntypedStorage) -> bytes:

@@ -38,8 +38,8 @@ _PRODUCTS = {
 _ATTENTION = re.compile(r"_scaled_dot_product_\w*attention\w*")
 _OPAQUE = re.compile(
     r"fft|trilinear|lstm|gru|rnn|attention|multi_head|transformer|cdist|pdist|linalg_(?!vector_norm)"
-    r"|conv(?!ert)|mm(_|$)|matmul|quantized_|embedding_bag|_pack"
-    r"|(^|_)(dot|mv|solve|lu|cholesky|svd|eig|qr)(_|$)"
+    r"|conv(?!ert)|mm(_|$)|matmul|quantized_|embedding_bag|_pack|euclidean_dist"
+    r"|(^|_)(linear|dot|mv|solve|lu|cholesky|svd|eig|qr|ormqr|orgqr|geqrf)(_|$)"
 )
 # Operations of these namespaces are elementwise, reductions or movements unless named above.
 _NAMESPACES = ("aten", "prims", "prim", "quantized_decomposed")

@@ -64,7 +64,8 @@ class AuditReport:
     `hidden_work` are values touched by elementwise operations beyond what the reference and
     any way of fake-quantizing account for; they count as full-precision MACs. `violations`
     are reasons why the module's numbers can't be trusted: with any, coverage is 0. `images`
-    are what the module gave for the inputs, for comparison with the evaluator's own.
+    are what the module gave for the inputs, for comparison with the evaluator's own, and
+    `reference_images` what the reference did.
     """
 
     ops: tuple[Op, ...]
@@ -73,6 +74,7 @@ class AuditReport:
     batch: int
     violations: tuple[str, ...]
     images: Tensor = field(repr=False, compare=False)
+    reference_images: Tensor = field(repr=False, compare=False)
 
     @property
     def sites(self) -> tuple[Op, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ganqbench.harness.evaluate import Evaluation
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.parts import MeasuredPart, Part, batch_hashes
 from ganqbench.harness.phases import Phases
+from ganqbench.harness.second_look import SecondLook, filled
 from ganqbench.protocol import Protocol
 from ganqbench.recipes.fine_tune import Diverged, fine_tune
 from ganqbench.recipes.recipe import RECIPES
@@ -54,15 +56,32 @@ def calibration_items(entry: ZooEntry, protocol: Protocol, seed: int) -> Batches
 def render(generator: torch.nn.Module, items: Batches) -> Iterator[tuple[range, Tensor]]:
     """uint8 images batch by batch; raises CellFailed for a wrong shape or a value that isn't finite.
 
-    A short last batch is padded with its first item, since kernels may round differently for
-    another batch size.
+    Every batch is `filled`.
     """
     for indices in items.indices():
-        padded = [*indices, *[indices[0]] * (items.size - len(indices))]
         with torch.inference_mode():
-            batch = generator(*items.source.batch(padded))
+            batch = generator(*items.source.batch(filled(indices, items.size)))
             images = to_uint8(_checked(batch, items.size))[: len(indices)]
         yield indices, images
+
+
+def _audit(
+    module: torch.nn.Module,
+    reference: torch.nn.Module,
+    declared: tuple[str, ...],
+    items: Batches,
+    indices: range,
+) -> AuditReport:
+    """The audit on one of the evaluation's batches, with the first or second as the other input."""
+    first, second, *_ = items.indices()
+    other = second if indices == first else first
+    batch, another = (items.source.batch(filled(each, items.size)) for each in (indices, other))
+    return audit_model(module, batch, reference=reference, declared=declared, second=another)
+
+
+def _refuse(reason: str | None) -> None:
+    if reason is not None:
+        raise CellFailed(reason)
 
 
 def _checked(batch: object, size: int) -> Tensor:
@@ -108,23 +127,21 @@ def measure(
             unfinished = baselines.unfinished(f"fine-tuning {cell}")
             _fine_tune(module, reference, entry, protocol, cell, unfinished)
     with phases("audit"):
-        first, second, *_ = items.indices()
-        report = audit_model(
-            module,
-            items.source.batch(first),
-            reference=reference,
-            declared=exempt_modules(adapter.methods[cell.method], reference),
-            second=items.source.batch(second),
-        )
-        failure = report.failure(cell.bits.weights, cell.bits.activations)
-        if failure is not None:
-            raise CellFailed(failure)
+        declared = exempt_modules(adapter.methods[cell.method], reference)
+        audit = partial(_audit, module, reference, declared, items)
+        bits = (cell.bits.weights, cell.bits.activations)
+        report = audit(next(items.indices()))
+        _refuse(report.failure(*bits))
+    look = SecondLook(own)
     with phases("evaluate"):
         evaluation = Evaluation(items, judge)
         if cell.is_baseline:
             shown = _tensor(images[: max(0, SHOWN - own.start)])
         else:
-            shown = _evaluate(evaluation, module, own, images, report)
+            shown = _evaluate(evaluation, module, own, images, report, look)
+    if not cell.is_baseline:
+        with phases("audit"):
+            _refuse(look.contradiction(audit, bits, images))
     audited = array_hash(to_uint8(report.images).numpy())
     return MeasuredPart(evaluation, features, shown, batch_hashes(images, own), audited, report)
 
@@ -155,13 +172,19 @@ def _fine_tune(
 
 
 def _evaluate(
-    evaluation: Evaluation, module: torch.nn.Module, items: Batches, targets: Array, report: AuditReport
+    evaluation: Evaluation,
+    module: torch.nn.Module,
+    items: Batches,
+    targets: Array,
+    report: AuditReport,
+    look: SecondLook,
 ) -> Tensor:
     """Stream the quantized images of a part through the evaluation; returns those that are shown."""
     shown: list[Tensor] = []
     for indices, images in render(module, items):
         if indices.start == 0 and not torch.equal(images, to_uint8(report.images)):
             raise CellFailed("The generator gave other images than when it was audited.")
+        look.saw(indices, images)
         own = slice(indices.start - items.start, indices.stop - items.start)
         evaluation.update(indices, _tensor(targets[own]), images)
         if indices.start < SHOWN or not shown:

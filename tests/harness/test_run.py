@@ -60,6 +60,20 @@ def test_each_fault_is_one_record_and_the_rest_goes_on(
     assert "the backend <b>broke</b>" in faulty_run.stderr
 
 
+def test_who_behaves_for_the_audit_alone_is_found_out(
+    make_suite: MakeSuite, command: Command, tmp_path: Path
+) -> None:
+    # The audit makes five calls, and the first evaluated batch is compared with the audit's.
+    names = ["turncoat", "returns", "patches"]
+    done = command("run", "--suite", str(make_suite([f"faulty.{name}" for name in names])))
+    assert done.returncode == 1
+    found = records(tmp_path / "results")
+    reason = {label.split(".")[1]: record.reason or "" for label, record in found.items()}
+    assert "Audited again after the evaluation: Only 0.0% of the MACs" in reason["turncoat"]
+    assert "other images after the evaluation than in it" in reason["returns"]
+    assert "functions or classes that are not its own" in reason["patches"]
+
+
 def test_two_runs_of_a_cell_are_bit_identical(measured_once: Path, command: Command, tmp_path: Path) -> None:
     suite = measured_once / "faults-v0/suite.toml"
     again = command("run", "--suite", str(suite), "--method", "honest", "--results", "again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Iterable
@@ -66,6 +67,32 @@ class Poisoned(nn.Module):
         return self.inner(*inputs) * float("nan")
 
 
+class Turncoat(nn.Module):
+    """Is the full-precision generator in some of its calls, and the quantized one in the others."""
+
+    def __init__(self, quantized: nn.Module, full: nn.Module, calls: range) -> None:
+        super().__init__()
+        self.quantized, self.full, self.calls, self.made = quantized, full, calls, 0
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        self.made += 1
+        return (self.full if self.made in self.calls else self.quantized)(*inputs)
+
+
+def patch_convolutions() -> None:
+    """Make every convolution of the process, the full-precision generator's too, one of 8 bits."""
+    plain = torch.conv2d
+
+    def coarse(x: torch.Tensor) -> torch.Tensor:
+        step = x.abs().max() / 127
+        return (x / step).round() * step
+
+    def conv2d(x: torch.Tensor, weight: torch.Tensor, *rest: object) -> torch.Tensor:
+        return plain(coarse(x), coarse(weight), *rest)
+
+    torch.nn.functional.conv2d = conv2d
+
+
 class Faulty(Adapter):
     name = "faulty"
     requires = ("faulty",)
@@ -84,6 +111,9 @@ class Faulty(Adapter):
             "forks",
             "marked",
             "flaky",
+            "turncoat",
+            "returns",
+            "patches",
         )
     } | {"trainable": replace(method("trainable"), trainable=True)}
 
@@ -114,6 +144,16 @@ class Faulty(Adapter):
                     mark.touch()
                     os.kill(os.getpid(), 9)
             case "fp32":
+                return generator
+            case "turncoat":
+                quantized = honest(copy.deepcopy(generator), calibration, cell)
+                return Turncoat(quantized, generator, range(7, 10**9))
+            case "returns":
+                quantized = honest(copy.deepcopy(generator), calibration, cell)
+                return Turncoat(quantized, generator, range(7, 8))
+            case "patches":
+                generator = honest(generator, calibration, cell)
+                patch_convolutions()
                 return generator
             case "marked":
                 # Leaves one line per time the cell really ran.
