@@ -22,7 +22,8 @@ Rules
 6. *Silence.* With every product's result set to zero, two different inputs must give images
    that differ as the silenced reference's do (mostly: not at all): what still follows the
    input was computed somewhere else. And silencing only the matched products must do a
-   good part of what silencing all does to the images: else the matched ones are decoys.
+   good part of what silencing all does to the images, and silencing the last one a part of
+   what it does in the reference: else the matched ones are decoys.
 7. *Same when unwatched.* The module gives the same images with and without interception.
 8. *Claim* (`AuditReport.failure`). 95 % of the MACs at the claimed width, not counting sites
    that the method declares; those are shown as measured, take at most half of the MACs, and
@@ -40,8 +41,9 @@ Not covered
 - Values carried through Python numbers (`tensor.item()`) a few at a time.
 - Elementwise work below the allowance of rule 5, started behind the first product (from the
   input itself rule 6 sees it). It matters only where a site does few MACs per value.
-- Products that run but hardly matter (scaled by a tiny factor) beside nothing else: a pruned
-  site looks quantized. Its images are measured as they are.
+- Products other than the last that run but hardly matter (scaled by a tiny factor) beside no
+  other work: a pruned site looks quantized, and so does one whose result is looked up in a
+  table of remembered ones. Its images are measured as they are.
 - Code in the same process that rewrites torch or this package.
 """
 
@@ -115,7 +117,12 @@ def audit(
     matched = {product for site, product in pairs if site is not None and product is not None}
     extras = len(matched) < len(first.observations)
     muted = watch(module, inputs, silence=matched.__contains__).images if extras else silent
-    silence = Silence(silent, silent_other, plain, plain_other, muted)
+    headless, plain_headless = (images, plan.images)
+    last = _last(pairs, plan)
+    if last is not None:
+        headless = watch(module, inputs, silence={last[1]}.__contains__).images
+        plain_headless = watch(reference, inputs, silence={last[0]}.__contains__).images
+    silence = Silence(silent, silent_other, plain, plain_other, muted, headless, plain_headless)
     return AuditReport(
         ops=_ops(plan, merged, pairs, exempt, tuple(declared)),
         packed_bytes=packed_bytes(reference, plan, merged, pairs),
@@ -129,6 +136,12 @@ def audit(
 
 def _all(product: int) -> bool:
     return True
+
+
+def _last(pairs: list[Pair], plan: Run) -> tuple[int, int] | None:
+    """The last site that the reference's images depend on, with the module's product for it."""
+    found = [(site, product) for site, product in pairs if product is not None and site in plan.reached]
+    return max(found, default=None)
 
 
 def _merge(first: Run, again: Run) -> Run:

@@ -19,7 +19,8 @@ LEAK = 0.25
 Only where the reference has a path around all its products (a skip from input to image);
 the module may quantize what takes that path."""
 MATTER = 0.1
-"""Least effect of silencing the matched products, relative to silencing all of them."""
+"""Least effect of silencing the matched products, relative to silencing all of them; and of
+silencing the last one, relative to what that does to the reference's images."""
 OUTSIDE = 4
 """Values per sample and product that may come from outside: scale and offset of both operands."""
 UNWATCHED = 1e-4
@@ -45,7 +46,8 @@ def hidden_work(reference: Run, module: Run) -> int:
 class Silence:
     """Images of module and reference for both inputs with all products silenced.
 
-    `muted` are the module's for the first input with only its matched products silenced.
+    `muted` are the module's for the first input with only its matched products silenced;
+    `headless` and `reference_headless` those of both with only the last product silenced.
     """
 
     module: Tensor
@@ -53,6 +55,8 @@ class Silence:
     reference: Tensor
     reference_other: Tensor
     muted: Tensor
+    headless: Tensor
+    reference_headless: Tensor
 
 
 def breaches(images: Tensor, reference: Run, first: Run, again: Run, silence: Silence) -> tuple[str, ...]:
@@ -89,6 +93,9 @@ def breaches(images: Tensor, reference: Run, first: Run, again: Run, silence: Si
         found.append(
             "Silencing the matched products hardly changes the images: something else computes them."
         )
+    effect = _rms(torch.nan_to_num(images - silence.headless))
+    if effect < MATTER * _rms(torch.nan_to_num(reference.images - silence.reference_headless)):
+        found.append("Silencing the last product hardly changes the images: something else computes them.")
     return tuple(found)
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-
 _BLOCK = 2**16
 _FACTOR = secrets.randbits(63) | 1
 _KEY = torch.randint(

@@ -24,9 +24,13 @@ class MetricError(ValueError):
 
 
 def to_numpy(values: Any) -> npt.NDArray[Any]:
-    """A tensor (on any device) or array-like as a NumPy array, without copying where possible."""
+    """A tensor (on any device) or array-like as a NumPy array, without copying where possible.
+
+    bfloat16, which NumPy lacks, becomes float32.
+    """
     if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        values = (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
     return np.asarray(values)
 
 

@@ -27,6 +27,8 @@ _BLOCK_VALUES = 1 << 22
 def _blocks(first: Float64, second: Float64) -> Iterator[tuple[slice, Float64]]:
     """Squared distances of consecutive rows of ``first`` to all of ``second``, a block at a time."""
     norms = (second * second).sum(axis=1)
+    if not (np.isfinite(norms).all() and np.isfinite((first * first).sum(axis=1)).all()):
+        raise MetricError("features are so large that their distances overflow")
     step = max(1, _BLOCK_VALUES // len(second))
     for start in range(0, len(first), step):
         rows = first[start : start + step]

@@ -63,7 +63,7 @@ def test_each_fault_is_one_record_and_the_rest_goes_on(
 def test_who_behaves_for_the_audit_alone_is_found_out(
     make_suite: MakeSuite, command: Command, tmp_path: Path
 ) -> None:
-    # The audit makes five calls, and the first evaluated batch is compared with the audit's.
+    # The audit makes six calls, and the first evaluated batch is compared with the audit's.
     names = ["turncoat", "returns", "patches"]
     done = command("run", "--suite", str(make_suite([f"faulty.{name}" for name in names])))
     assert done.returncode == 1

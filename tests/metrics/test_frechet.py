@@ -234,6 +234,8 @@ def test_a_dead_feature_changes_nothing() -> None:
 def test_float32_and_tensors_are_taken() -> None:
     real, fake = sample(300, 6, 0).astype(np.float32), generated(200, 6, 1).astype(np.float32)
     assert frechet(torch.from_numpy(real), torch.from_numpy(fake)) == frechet(real, fake)
+    half = [torch.from_numpy(values).bfloat16() for values in (real, fake)]
+    assert frechet(*half) == frechet(*(values.float() for values in half))
 
 
 def test_a_note_says_when_images_are_too_few_to_rank() -> None:

@@ -120,8 +120,11 @@ BROKEN[3, 1] = np.nan
         (REAL, REAL[:, :4], 5, "columns"),
         (REAL, REAL[:5], 5, "more than k rows"),
         (REAL, REAL, 0, "more than k rows"),
+        (REAL, 1e200 * REAL, 5, "overflow"),
+        (1e200 * REAL, REAL, 5, "overflow"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:overflow")
 def test_bad_input_is_refused(real: Any, fake: Any, k: int, message: str) -> None:
     with pytest.raises(MetricError, match=message):
         prdc(real, fake, k)

@@ -147,10 +147,10 @@ class Faulty(Adapter):
                 return generator
             case "turncoat":
                 quantized = honest(copy.deepcopy(generator), calibration, cell)
-                return Turncoat(quantized, generator, range(7, 10**9))
+                return Turncoat(quantized, generator, range(8, 10**9))
             case "returns":
                 quantized = honest(copy.deepcopy(generator), calibration, cell)
-                return Turncoat(quantized, generator, range(7, 8))
+                return Turncoat(quantized, generator, range(8, 9))
             case "patches":
                 generator = honest(generator, calibration, cell)
                 patch_convolutions()
