@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import pickle
 import re
@@ -20,10 +21,13 @@ _ZIP = b"PK\x03\x04"
 _LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _AGAIN = "Delete it and download it again."
 
+# Longer than a safetensors file, which begins with a length, could begin by chance.
+_MARKUP = (b"<!doctype", b"<!--", b"<html", b"<?xml", b"<head", b"<body", b"<title", b"<script", b"<error")
+
 # Keys that tell an architecture's states apart, with or without spectral norm.
 _MARKS = {
     "stylegan2-ada": r"synthesis\.b4\.|mapping\.(fc0|w_avg)",
-    "studiogan-sagan": r"linear0\.weight|blocks\.0\.0\.conv2d1\.",
+    "studiogan-sagan": r"linear0\.(parametrizations\.)?weight|blocks\.0\.0\.conv2d1\.",
     "cyclegan-resnet": r"model\.\d+\.(conv_block\.|weight$)",
 }
 
@@ -47,7 +51,7 @@ def read_official(path: str | Path) -> OfficialCheckpoint:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(512)
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
     refuse_text(path, head)
@@ -60,12 +64,12 @@ def read_official(path: str | Path) -> OfficialCheckpoint:
 
 def refuse_text(name: object, head: bytes) -> None:
     """Raises UserError if a file that begins with `head` is a web page, a pointer, or empty."""
-    start = head.lstrip().lower()
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
     if not start:
         raise UserError(f"{name} is empty.", _AGAIN)
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+    if start.startswith(_MARKUP) or re.match(rb'\{\s*"', start):
         raise UserError(
-            f"{name} is a web page saved under that name.",
+            f"{name} is a web page or a server's message saved under that name.",
             "Download the file itself: open the address in a browser to see what the page says.",
         )
     if start.startswith(b"version https://git-lfs"):
@@ -80,7 +84,7 @@ def _safetensors(path: Path) -> OfficialCheckpoint:
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         kwargs = json.loads(metadata.get("kwargs", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is no whole safetensors file: {error}.", _AGAIN) from error
     if not isinstance(kwargs, dict):
         raise UserError(f"The metadata `kwargs` of {path} is no JSON object.", "Write the arguments by name.")
@@ -91,7 +95,11 @@ def _torch(path: Path) -> OfficialCheckpoint:
     """A torch.save file: a state, or a dictionary of training state with one in `state_dict`."""
     import torch
 
+    from ganqbench.zoo.budget import refuse_packed
+
     try:
+        with path.open("rb") as file:
+            refuse_packed(file, path.stat().st_size)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _unreadable(path, error) from error
@@ -100,12 +108,18 @@ def _torch(path: Path) -> OfficialCheckpoint:
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     state = _tensors(path, content)
+    # Tensors may be views of one number, or many of one storage: what they ask for is bounded, too.
+    if sum(tensor.numel() * tensor.itemsize for tensor in state.values()) > 2 * path.stat().st_size:
+        raise UserError(
+            f"{path} names more numbers than it holds.", "Save the state_dict anew, tensor by tensor."
+        )
     return OfficialCheckpoint(_recognise(path, state), state)
 
 
 def _pickle(path: Path) -> OfficialCheckpoint:
     """A StyleGAN2-ADA file: a dictionary of pickled networks."""
-    from ganqbench.zoo.unpickle import ForbiddenGlobalError, Network, read_pickle
+    from ganqbench.zoo.network import Network
+    from ganqbench.zoo.unpickle import ForbiddenGlobalError, read_pickle
 
     try:
         with path.open("rb") as file:
@@ -117,9 +131,11 @@ def _pickle(path: Path) -> OfficialCheckpoint:
                 "Pass a StyleGAN2-ADA file; older TensorFlow ones must be converted by their authors' tool.",
             )
         state, kwargs = network.state(), network.arguments()
+    except UserError:
+        raise
     except ForbiddenGlobalError as error:
         raise _forbidden(path, error.name) from error
-    except pickle.UnpicklingError as error:
+    except Exception as error:  # attributes of a network may be anything
         raise _unreadable(path, error) from error
     return OfficialCheckpoint(_recognise(path, state), state, kwargs)
 
@@ -131,7 +147,7 @@ def _forbidden(path: Path, name: str) -> UserError:
     )
 
 
-def _unreadable(path: Path, error: pickle.UnpicklingError) -> UserError:
+def _unreadable(path: Path, error: Exception) -> UserError:
     """The error for a pickle that broke off; torch's own refusals name the global in their text."""
     if found := re.search(r"(?:GLOBAL|unsupported class) ([\w.]+)", str(error)):
         return _forbidden(path, found[1])

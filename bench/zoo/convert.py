@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from reprlib import repr as short
 from typing import Any
 
 import torch
@@ -61,7 +63,7 @@ def told(kwargs: Mapping[str, Any], name: str, by_shapes: object) -> None:
     """Checks an official argument against what the state's shapes say; absent is fine."""
     if name in kwargs and kwargs[name] != by_shapes:
         raise UserError(
-            f"Argument {name}={kwargs[name]!r} contradicts the state, whose shapes say {by_shapes!r}.",
+            f"Argument {name}={short(kwargs[name])} contradicts the state, whose shapes say {by_shapes!r}.",
             "Leave it out, or pass the state that belongs to it.",
         )
 
@@ -73,6 +75,27 @@ def known_arguments(kwargs: Mapping[str, Any], known: Collection[str], arch: str
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known))}."
             raise UserError(f"{arch} has no argument {name!r}.", hint)
+
+
+def section(kwargs: Mapping[str, Any], name: str, known: Collection[str], arch: str) -> dict[str, Any]:
+    """The arguments inside argument `name`, none if it is absent; UserError for unknown ones."""
+    inner = kwargs.get(name)
+    if inner is not None and not isinstance(inner, Mapping):
+        raise UserError(f"Argument {name} of {arch} is {short(inner)}.", "Pass a mapping of names to values.")
+    known_arguments(inner or {}, known, f"{arch} {name}")
+    return dict(inner or {})
+
+
+def positive(kwargs: Mapping[str, Any], name: str) -> float | None:
+    """The number at `name`, None if it is absent or None; UserError if it is none above zero."""
+    value = kwargs.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise UserError(
+            f"Argument {name}={short(value)} is no positive number.", "Leave it out, or correct it."
+        )
+    return value
 
 
 def fill(
@@ -107,6 +130,9 @@ def fill(
         if list(tensor.shape) != expected:
             wrong.append(f"{source.key} has shape {list(tensor.shape)}, expected {expected}")
             continue
+        if fault := _unusable(tensor, target):
+            wrong.append(f"{source.key} {fault}")
+            continue
         own[name] = _acting(tensor, source).to(target.dtype, copy=True)
     if wrong:
         raise UserError(
@@ -115,6 +141,15 @@ def fill(
         )
     generator.load_state_dict(own, assign=True)
     return generator.eval()
+
+
+def _unusable(tensor: Tensor, target: Tensor) -> str:
+    """What is wrong with a tensor's numbers, or nothing."""
+    if tensor.is_floating_point() != target.is_floating_point():
+        return f"holds {str(tensor.dtype).removeprefix('torch.')}, expected floating-point numbers"
+    if tensor.is_floating_point() and not tensor.float().isfinite().all():
+        return "holds values that are not finite"
+    return ""
 
 
 def _acting(tensor: Tensor, source: Source) -> Tensor:

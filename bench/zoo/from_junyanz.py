@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -53,7 +53,7 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> ResnetGenerator:
     told(kwargs, "n_blocks", blocks)
     told(kwargs, "affine", affine)
     zero = _LAYOUTS[first, second]
-    padding: Padding = kwargs.get("padding_type", "zero" if zero else "reflect")
+    padding = cast("Padding", str(kwargs.get("padding_type") or ("zero" if zero else "reflect")))
     if zero != (padding == "zero"):
         told(kwargs, "padding_type", "zero" if zero else "reflect or replicate")
 

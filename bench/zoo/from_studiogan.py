@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganqbench.errors import UserError
-from ganqbench.zoo.convert import Source, State, fill, known_arguments, missing_keys, shape, told
+from ganqbench.zoo.convert import Source, State, fill, known_arguments, missing_keys, positive, shape, told
 from ganqbench.zoo.sagan import SAGAN
 
 ARCH = "studiogan-sagan"
@@ -33,6 +33,14 @@ _ARGUMENTS = (
     "apply_g_sn",
     "g_info_injection",
 )
+# What spectral norm makes of a layer's `weight`: how the key ends, and how those of its vectors u and v.
+_NORMED = {
+    ".weight_orig": (".weight_u", ".weight_v"),
+    ".parametrizations.weight.original": (
+        ".parametrizations.weight.0._u",
+        ".parametrizations.weight.0._v",
+    ),
+}
 # Width after each stage in units of g_conv_dim, first that of the 4-pixel map.
 _WIDTHS = {
     32: (4, 4, 4, 4),
@@ -48,7 +56,7 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> SAGAN:
     known_arguments(kwargs, _ARGUMENTS, ARCH)
     if kwargs.get("g_act_fn", "ReLU") != "ReLU":
         raise UserError(f"{ARCH} with activation {kwargs['g_act_fn']!r} is not built here.", "Use ReLU.")
-    normed = any(key.endswith(".weight_orig") for key in state)
+    normed = any(key.endswith(tuple(_NORMED)) for key in state)
     state = _linear_classes(fold(state))
     stages = _stages(state)
     widths = [shape(state, "linear0.weight", 2, ARCH)[0] // 16]
@@ -74,12 +82,16 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> SAGAN:
         told(kwargs, "num_classes", classes)
     if kwargs.get("apply_attn", True):
         places = kwargs.get("attn_g_loc")
-        if places is not None:  # official code passes over places beyond the last block
-            told({"attn_g_loc": sorted(set(places) & set(range(1, len(widths))))}, "attn_g_loc", attention)
+        if isinstance(places, list | tuple) and all(isinstance(place, int) for place in places):
+            # Official code passes over places beyond the last block.
+            places = sorted(set(places) & set(range(1, len(widths))))
+        if places is not None:
+            told({"attn_g_loc": places}, "attn_g_loc", attention)
     else:
         told(kwargs, "apply_attn", bool(attention))
-    if "g_conv_dim" in kwargs and size in _WIDTHS:
-        told({"widths": [kwargs["g_conv_dim"] * unit for unit in _WIDTHS[size]]}, "widths", widths)
+    unit = positive(kwargs, "g_conv_dim")
+    if unit is not None and size in _WIDTHS:
+        told({"widths": [unit * factor for factor in _WIDTHS[size]]}, "widths", widths)
 
     with torch.device("meta"):
         generator = SAGAN(widths, z_dim, classes, attention)
@@ -91,28 +103,30 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> SAGAN:
 
 
 def fold(state: State) -> dict[str, Tensor]:
-    """The state with every `weight_orig` divided by its spectral norm, u' W v of the stored vectors.
+    """The state with every spectrally normalised weight divided by its norm, u' W v of the stored vectors.
 
-    That is what torch.nn.utils.spectral_norm computes in eval mode, without an iteration.
+    That is what torch.nn.utils.spectral_norm and its successor among the parametrizations compute
+    in eval mode, without an iteration.
     """
     folded = dict(state)
     for key in state:
-        if not key.endswith(".weight_orig"):
+        ending = next((ending for ending in _NORMED if key.endswith(ending)), None)
+        if ending is None:
             continue
-        base = key.removesuffix("_orig")
-        absent = [name for name in (f"{base}_u", f"{base}_v") if name not in state]
-        if absent:
+        base = key.removesuffix(ending)
+        names = [base + vector for vector in _NORMED[ending]]
+        if absent := [name for name in names if name not in state]:
             raise missing_keys(absent, ARCH)
-        weight, u, v = (folded.pop(name).detach() for name in (key, f"{base}_u", f"{base}_v"))
+        weight, u, v = (folded.pop(name).detach() for name in (key, *names))
         matrix = weight.flatten(1) if weight.ndim > 1 else weight
         if u.shape != matrix.shape[:1] or v.shape != matrix.shape[1:]:
             raise UserError(
-                f"{base}_u and {base}_v have shapes {list(u.shape)} and {list(v.shape)}, "
+                f"{' and '.join(names)} have shapes {list(u.shape)} and {list(v.shape)}, "
                 f"which do not fit {key} of shape {list(weight.shape)}.",
                 "Pass a state_dict whose tensors belong together.",
             )
         sigma = u.double() @ matrix.double() @ v.double()
-        folded[base] = (weight.double() / sigma).float()
+        folded[f"{base}.weight"] = (weight.double() / sigma).float()
     return folded
 
 

@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from ganqbench.errors import UserError
-from ganqbench.zoo.convert import Source, State, fill, known_arguments, missing_keys, shape, told
+from ganqbench.zoo.convert import (
+    Source,
+    State,
+    fill,
+    known_arguments,
+    missing_keys,
+    positive,
+    section,
+    shape,
+    told,
+)
 from ganqbench.zoo.stylegan2 import Architecture, StyleGAN2
 
 ARCH = "stylegan2-ada"
@@ -38,10 +48,8 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
     Half precision (`num_fp16_res`) is an execution detail there: everything here is float32.
     """
     known_arguments(kwargs, _TOP, ARCH)
-    mapping_kwargs = dict(kwargs.get("mapping_kwargs") or {})
-    synthesis_kwargs = dict(kwargs.get("synthesis_kwargs") or {})
-    known_arguments(mapping_kwargs, _MAPPING, f"{ARCH} mapping_kwargs")
-    known_arguments(synthesis_kwargs, _SYNTHESIS, f"{ARCH} synthesis_kwargs")
+    mapping_kwargs = section(kwargs, "mapping_kwargs", _MAPPING, ARCH)
+    synthesis_kwargs = section(kwargs, "synthesis_kwargs", _SYNTHESIS, ARCH)
     for given in (mapping_kwargs, synthesis_kwargs):
         if given.get("activation", "lrelu") != "lrelu":
             raise UserError(
@@ -76,8 +84,9 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
     if len(resolutions) > 1:  # with one block all architectures coincide
         told(synthesis_kwargs, "architecture", architecture)
     if {"channel_base", "channel_max"} & set(synthesis_kwargs):
-        base, most = synthesis_kwargs.get("channel_base", 32768), synthesis_kwargs.get("channel_max", 512)
-        told({"channels": [min(base // r, most) for r in resolutions]}, "channels", channels)
+        base = positive(synthesis_kwargs, "channel_base") or 32768
+        most = positive(synthesis_kwargs, "channel_max") or 512
+        told({"channels": [min(int(base // r), most) for r in resolutions]}, "channels", channels)
 
     with torch.device("meta"):
         generator = StyleGAN2(
@@ -87,11 +96,11 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
             c_dim=c_dim,
             mapping_layers=layers,
             architecture=architecture,
-            conv_clamp=synthesis_kwargs.get("conv_clamp"),
+            conv_clamp=positive(synthesis_kwargs, "conv_clamp"),
             image_channels=image_channels,
             hidden_dim=hidden,
             embed_dim=embed_dim,
-            lr_multiplier=mapping_kwargs.get("lr_multiplier", 0.01),
+            lr_multiplier=positive(mapping_kwargs, "lr_multiplier") or 0.01,
             noise=noise,
             fir=_filter(state, f"synthesis.b{resolutions[-1]}.conv1.resample_filter"),
         )

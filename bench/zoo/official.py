@@ -38,13 +38,17 @@ def from_official(arch: str, state_dict: Mapping[str, Tensor], **official_kwargs
     return generator
 
 
-def _checked(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _checked(state: object) -> dict[str, Tensor]:
     """The state without DataParallel's prefix; UserError if it is not a mapping of keys to tensors."""
-    from torch import Tensor
-
-    odd = [key for key, value in state.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
-    if odd or not state:
-        found = f"the value at {odd[0]!r} is not a tensor" if odd else "it is empty"
+    if not isinstance(state, Mapping):
+        found = f"it is a {type(state).__name__}"
+    elif odd := [key for key, value in state.items() if not (isinstance(key, str) and _is_plain(value))]:
+        found = f"the value at {odd[0]!r} is not a plain tensor"
+    elif not state:
+        found = "it is empty"
+    else:
+        found = ""
+    if found:
         raise UserError(
             f"This is not a state_dict: {found}.",
             "Pass the mapping of key names to tensors; read_official(path) takes it out of a file.",
@@ -53,3 +57,14 @@ def _checked(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if all(key.startswith(prefix) for key in state):
         return {key.removeprefix(prefix): value for key, value in state.items()}
     return dict(state)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor of real numbers in memory: not sparse, quantized, complex or of shape alone."""
+    import torch
+
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and not (value.is_quantized or value.is_complex() or value.is_meta)
+    )

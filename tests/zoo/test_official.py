@@ -202,3 +202,65 @@ def test_studiogan_s_width_table():
     from_official("studiogan-sagan", state, g_conv_dim=8, **kwargs)
     with pytest.raises(UserError, match="widths"):
         from_official("studiogan-sagan", state, g_conv_dim=16, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("arch", "kwargs"),
+    [
+        ("stylegan2-ada", {"mapping_kwargs": 3}),
+        ("stylegan2-ada", {"synthesis_kwargs": "abc"}),
+        ("stylegan2-ada", {"synthesis_kwargs": {"conv_clamp": "big"}}),
+        ("stylegan2-ada", {"synthesis_kwargs": {"conv_clamp": -1}}),
+        ("stylegan2-ada", {"synthesis_kwargs": {"conv_clamp": float("nan")}}),
+        ("stylegan2-ada", {"synthesis_kwargs": {"channel_base": "x"}}),
+        ("stylegan2-ada", {"synthesis_kwargs": {"channel_max": 0}}),
+        ("stylegan2-ada", {"mapping_kwargs": {"lr_multiplier": True}}),
+        ("studiogan-sagan", {"attn_g_loc": 2}),
+        ("studiogan-sagan", {"attn_g_loc": [[1]]}),
+        ("studiogan-sagan", {"g_conv_dim": "16"}),
+        ("cyclegan-resnet", {"padding_type": [1]}),
+    ],
+)
+def test_arguments_of_another_type(arch, kwargs):
+    with pytest.raises(UserError, match=f"Argument {'|'.join(_names(kwargs))}|padding"):
+        from_official(arch, STATES[arch](), **kwargs)
+
+
+def _names(kwargs):
+    """Names of arguments and of those inside them."""
+    for name, value in kwargs.items():
+        yield name
+        if isinstance(value, dict):
+            yield from _names(value)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda value: value.to("meta"), "not a plain tensor"),
+        (lambda value: value.to_sparse(), "not a plain tensor"),
+        (lambda value: value.to(torch.complex64), "not a plain tensor"),
+        (lambda value: value.to(torch.int8), "holds int8, expected floating-point"),
+        (lambda value: value * float("nan"), "not finite"),
+        (lambda value: value / 0, "not finite"),
+    ],
+)
+def test_tensors_of_another_kind(change, match):
+    state = cyclegan_state()
+    state["model.1.weight"] = change(state["model.1.weight"])
+    with pytest.raises(UserError, match=match) as caught:
+        from_official("cyclegan-resnet", state)
+    assert "model.1.weight" in str(caught.value)
+
+
+@pytest.mark.parametrize("state", [None, [("a", torch.zeros(1))], torch.zeros(1), torch.nn.Linear(1, 1)])
+def test_what_is_no_mapping(state):
+    with pytest.raises(UserError, match=f"it is a {type(state).__name__}"):
+        from_official("cyclegan-resnet", state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_weights(dtype):
+    state = {key: value.to(dtype) for key, value in cyclegan_state().items()}
+    generator = from_official("cyclegan-resnet", state)
+    assert {value.dtype for value in generator.state_dict().values()} == {torch.float32}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import fx, nn
-from torch.nn.utils import spectral_norm
+from torch.nn.utils import parametrizations, spectral_norm
 
 from ganqbench.errors import UserError
 from ganqbench.zoo.layers import MatMul
@@ -33,12 +33,15 @@ def randomised(generator):
         ((16, 16, 8), 0, [1]),
     ],
 )
-def test_folded_spectral_norm_equals_torch_in_eval_mode(widths, classes, attention):
+@pytest.mark.parametrize(
+    "form", [spectral_norm, parametrizations.spectral_norm], ids=["hook", "parametrized"]
+)
+def test_folded_spectral_norm_equals_torch_in_eval_mode(widths, classes, attention, form):
     torch.manual_seed(0)
     normed = randomised(SAGAN(widths, 6, classes, attention))
     for layer in list(normed.modules()):
         if isinstance(layer, nn.Linear | nn.Conv2d):
-            spectral_norm(layer, eps=1e-6)
+            form(layer, eps=1e-6)
     normed.eval()
     generator = from_official(
         "studiogan-sagan",
@@ -52,6 +55,16 @@ def test_folded_spectral_norm_equals_torch_in_eval_mode(widths, classes, attenti
         images, expected = generator(*inputs), normed(*inputs)
     assert images.shape == (3, 3, 4 << (len(widths) - 1), 4 << (len(widths) - 1))
     assert (images - expected).abs().max() < 1e-5 * expected.std()
+
+
+def test_spectral_norm_without_its_vectors_is_told():
+    normed = SAGAN((16, 8), 5, 0, [])
+    parametrizations.spectral_norm(normed.linear0)
+    state = normed.state_dict()
+    gone = "linear0.parametrizations.weight.0._v"
+    del state[gone]
+    with pytest.raises(UserError, match=gone):
+        from_official("studiogan-sagan", state)
 
 
 def test_class_embeddings_of_earlier_releases_are_the_same_maps():
