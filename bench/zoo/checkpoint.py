@@ -76,6 +76,13 @@ def refuse_text(name: object, head: bytes) -> None:
         raise UserError(f"{name} is a Git LFS pointer.", "Fetch the file that it points to: git lfs pull.")
 
 
+def refuse_unknown(name: object, head: bytes) -> None:
+    """Raises UserError if a file that begins with `head` is in no format that weights come in."""
+    refuse_text(name, head)
+    if not head.startswith((_ZIP, b"\x80")) and head[8:9] != b"{":
+        raise UserError(f"{name} does not begin as a file of weights does.", _AGAIN)
+
+
 def _safetensors(path: Path) -> OfficialCheckpoint:
     from safetensors import SafetensorError, safe_open
 

@@ -13,6 +13,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,11 +27,13 @@ from typing import Any
 
 from ganqbench.errors import UserError
 from ganqbench.home import home
-from ganqbench.zoo.checkpoint import refuse_text
+from ganqbench.zoo.checkpoint import refuse_text, refuse_unknown
 
 _CHUNK = 1 << 20
 _ATTEMPTS = 4
 _TIMEOUT_S = 30
+_MESSAGES = ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "application/json")
+"""Types of what a server says instead of giving the file."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Download:
         Raises UserError if it is not there and `offline` is set, if the server does not give it
         whole, or if its content is not the known one; then nothing is kept.
         """
+        if self.path.exists() and self.known_sha256:
+            return self._checked()  # writing nothing, so that a cache may be shared and read-only
         with _locked(self.path):
             if self.path.exists():
                 return self._checked()
@@ -92,8 +97,14 @@ class Download:
                     f"Run once without --offline, or get {self.url} and save it as {self.path}.",
                 )
             part = self.path.with_name(f"{self.file}.part")
-            _download(self.source, part)
+            _download(self.source, part, pinned=self.known_sha256 is not None)
             found = _sha256(part)
+            if self.known_sha256 is None:
+                try:
+                    _refuse_unknown(part, self.source)
+                except UserError:
+                    part.unlink()
+                    raise
             if self.known_sha256 not in (None, found):
                 part.unlink()
                 raise UserError(
@@ -108,8 +119,7 @@ class Download:
         found = _sha256(self.path)
         known = self.known_sha256
         if known is None:  # a file that the user put there
-            with self.path.open("rb") as file:
-                refuse_text(self.path, file.read(64))
+            _refuse_unknown(self.path, str(self.path))
             self._remember(found)
         elif found != known:
             raise UserError(
@@ -148,15 +158,22 @@ def _locked(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _download(url: str, part: Path) -> None:
+def _refuse_unknown(path: Path, name: str) -> None:
+    with path.open("rb") as file:
+        refuse_unknown(name, file.read(512))
+
+
+def _download(url: str, part: Path, *, pinned: bool) -> None:
     """Brings `part` to the whole content of `url`, going on where an earlier attempt stopped."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _attempt(url, part)
+            _attempt(url, part, pinned=pinned)
             return
         except urllib.error.HTTPError as error:
-            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and part.exists():
-                part.unlink()  # longer than the file, so not a beginning of it
+            too_long = error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and part.exists()
+            if too_long:  # longer than the file, so not a beginning of it
+                part.unlink()
+            if too_long and attempt < _ATTEMPTS:
                 continue
             raise UserError(
                 f"{url} answered {error.code} {error.reason}.",
@@ -171,7 +188,7 @@ def _download(url: str, part: Path) -> None:
                 ) from error
 
 
-def _attempt(url: str, part: Path) -> None:
+def _attempt(url: str, part: Path, *, pinned: bool) -> None:
     from tqdm import tqdm
 
     # What the server called the version of the file that `part` is a beginning of.
@@ -183,19 +200,21 @@ def _attempt(url: str, part: Path) -> None:
         # If the file has changed since, the server sends all of it instead of the rest.
         request.add_header("If-Range", tag.read_text(encoding="utf-8"))
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-        if response.headers.get_content_type() == "text/html":
+        if response.headers.get_content_type() in _MESSAGES:
             raise UserError(
                 f"{url} answered with a web page instead of a file.",
                 "Open it in a browser to see what it says; set GANQBENCH_MIRROR to take the file elsewhere.",
             )
-        goes_on = (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-")
-        if getattr(response, "status", None) != http.client.PARTIAL_CONTENT or not goes_on:
-            start = 0
+        start, total = _extent(response, start, tag)
+        if total is None and not pinned and not getattr(response, "chunked", False):
+            raise UserError(
+                f"{url} does not say how long the file is, so nobody could tell whether it is whole.",
+                "Set GANQBENCH_MIRROR to a folder that holds the file.",
+            )
         block = response.read(_CHUNK)
         if start == 0:
-            refuse_text(url, block[:64])
+            refuse_text(url, block[:512])
             _note_version(tag, response.headers)
-        total = _total(response, start)
         with (
             part.open("r+b" if start else "wb") as file,
             tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, leave=False) as bar,
@@ -213,6 +232,25 @@ def _attempt(url: str, part: Path) -> None:
     tag.unlink(missing_ok=True)
 
 
+def _extent(response: Any, start: int, tag: Path) -> tuple[int, int | None]:
+    """Where the answer begins in the file, and the size of the whole file if the server says it.
+
+    An answer that begins anywhere else than asked, or is longer than the rest, is an error, after
+    which the next attempt begins anew.
+    """
+    length = response.headers.get("Content-Length") or ""
+    if getattr(response, "status", None) != http.client.PARTIAL_CONTENT:
+        return 0, int(length) if length.isdigit() else None
+    told = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range") or "")
+    if told and int(told[1]) == start:
+        rest = int(told[2]) + 1 - start
+        total = None if told[3] == "*" else int(told[3])
+        if (not length.isdigit() or int(length) == rest) and (total is None or start + rest <= total):
+            return start, total
+    tag.unlink(missing_ok=True)
+    raise http.client.HTTPException("the server answers with another part of the file than was asked for")
+
+
 def _note_version(tag: Path, headers: Message) -> None:
     """Remembers a strong validator; without one a download can't be continued."""
     version = headers.get("ETag") or headers.get("Last-Modified")
@@ -220,12 +258,6 @@ def _note_version(tag: Path, headers: Message) -> None:
         tag.write_text(version, encoding="utf-8")
     else:
         tag.unlink(missing_ok=True)
-
-
-def _total(response: Any, start: int) -> int | None:
-    """Size of the whole file in bytes, if the server says it."""
-    length = response.headers.get("Content-Length")
-    return start + int(length) if length and length.isdigit() else None
 
 
 def _sha256(path: Path) -> str:

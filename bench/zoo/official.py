@@ -40,23 +40,20 @@ def from_official(arch: str, state_dict: Mapping[str, Tensor], **official_kwargs
 
 def _checked(state: object) -> dict[str, Tensor]:
     """The state without DataParallel's prefix; UserError if it is not a mapping of keys to tensors."""
-    if not isinstance(state, Mapping):
-        found = f"it is a {type(state).__name__}"
-    elif odd := [key for key, value in state.items() if not (isinstance(key, str) and _is_plain(value))]:
-        found = f"the value at {odd[0]!r} is not a plain tensor"
-    elif not state:
-        found = "it is empty"
-    else:
-        found = ""
-    if found:
+    tensors: dict[str, Tensor] = dict(state) if isinstance(state, Mapping) else {}
+    odd = [key for key, value in tensors.items() if not (isinstance(key, str) and _is_plain(value))]
+    if odd or not tensors:
+        found = f"the value at {odd[0]!r} is not a plain tensor" if odd else "it is empty"
+        if not isinstance(state, Mapping):
+            found = f"it is a {type(state).__name__}"
         raise UserError(
             f"This is not a state_dict: {found}.",
             "Pass the mapping of key names to tensors; read_official(path) takes it out of a file.",
         )
     prefix = "module."
-    if all(key.startswith(prefix) for key in state):
-        return {key.removeprefix(prefix): value for key, value in state.items()}
-    return dict(state)
+    if all(key.startswith(prefix) for key in tensors):
+        return {key.removeprefix(prefix): value for key, value in tensors.items()}
+    return tensors
 
 
 def _is_plain(value: object) -> bool:
