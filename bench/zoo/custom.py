@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ganqbench.errors import UserError
 from ganqbench.zoo.checkpoint import read_official
 from ganqbench.zoo.cyclegan import ResnetGenerator
@@ -16,6 +18,8 @@ from ganqbench.zoo.official import ARCHITECTURES, from_official
 from ganqbench.zoo.photographs import DISTRIBUTIONS, Photographs
 from ganqbench.zoo.sagan import SAGAN
 from ganqbench.zoo.stylegan2 import StyleGAN2
+
+_SMALLEST = 8
 
 
 class CheckpointEntry(ZooEntry):
@@ -44,6 +48,7 @@ class CheckpointEntry(ZooEntry):
         self.name = f"{self.arch}-{self._sha256[:12]}"
         self.title = f"{Path(path).name} ({self.arch})"
         self.resolution = _resolution(self._generator)
+        _measurable(self._generator, self.title, self.resolution)
         if isinstance(self._generator, ResnetGenerator):
             self.requires = DISTRIBUTIONS
 
@@ -70,6 +75,25 @@ class CheckpointEntry(ZooEntry):
             return Latents(split, generator.z_dim, generator.c_dim, one_hot=True)
         assert isinstance(generator, SAGAN)
         return Latents(split, generator.z_dim, generator.classes)
+
+
+def _measurable(generator: Generator, title: str, resolution: int) -> None:
+    """UserError for images that metrics can't take: without three colours, or too small."""
+    if isinstance(generator, ResnetGenerator):
+        first, *_, last = (layer for layer in generator.model if isinstance(layer, nn.Conv2d))
+        channels = {first.in_channels, last.out_channels}
+    else:
+        channels = {generator.image_channels} if isinstance(generator, StyleGAN2) else {3}
+    if channels != {3}:
+        raise UserError(
+            f"{title} works on images of {' and '.join(map(str, sorted(channels)))} channels.",
+            "Images of 3 channels, red, green and blue, can be measured.",
+        )
+    if resolution < _SMALLEST:
+        raise UserError(
+            f"{title} makes images of {resolution} pixels.",
+            f"Images from {_SMALLEST} pixels on can be measured.",
+        )
 
 
 def _resolution(generator: Generator) -> int:

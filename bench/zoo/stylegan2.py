@@ -184,6 +184,7 @@ class StyleGAN2(Generator):
         self.z_dim = z_dim
         self.c_dim = c_dim
         self.resolution = 4 << (len(channels) - 1)
+        self.image_channels = image_channels
         kernel = fir if isinstance(fir, Tensor) else make_fir(fir)
         self.synthesis = Synthesis(channels, w_dim, architecture, image_channels, conv_clamp, noise, kernel)
         self.mapping = Mapping(

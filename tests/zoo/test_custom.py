@@ -12,6 +12,10 @@ from safetensors.torch import save_file
 
 from ganqbench.errors import UserError
 from ganqbench.zoo.custom import CheckpointEntry
+from ganqbench.zoo.cyclegan import ResnetGenerator
+from ganqbench.zoo.from_stylegan2 import _sources
+from ganqbench.zoo.modulated import make_fir
+from ganqbench.zoo.stylegan2 import StyleGAN2
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -64,3 +68,40 @@ def test_metadata_that_is_no_object_is_refused(tmp_path):
     save_file({"a": torch.ones(1)}, tmp_path / "a.safetensors", {"kwargs": json.dumps([1])})
     with pytest.raises(UserError, match="no JSON object"):
         CheckpointEntry(tmp_path / "a.safetensors")
+
+
+def stylegan2(folder, resolution, image_channels):
+    """A file of the tiniest StyleGAN2 of that size, with the official key names."""
+    channels = [4] * (resolution.bit_length() - 2)
+    generator = StyleGAN2(channels, 4, 4, mapping_layers=1, image_channels=image_channels)
+    state = {source.key: value for source, value in official_state(generator)}
+    state[f"synthesis.b{resolution}.conv1.resample_filter"] = make_fir((1, 3, 3, 1))
+    save_file(state, folder / "a.safetensors")
+    return folder / "a.safetensors"
+
+
+def official_state(generator):
+    sources = _sources(generator)
+    for name, value in generator.state_dict().items():
+        source = sources[name]
+        yield source, value.transpose(0, 1).contiguous() if source.transpose else value.contiguous()
+
+
+@pytest.mark.parametrize(
+    ("resolution", "channels", "match"), [(4, 3, "of 4 pixels"), (8, 1, "of 1 channels")]
+)
+def test_stylegan2s_that_can_not_be_measured(tmp_path, resolution, channels, match):
+    with pytest.raises(UserError, match=match):
+        CheckpointEntry(stylegan2(tmp_path, resolution, channels))
+
+
+def test_the_smallest_stylegan2_is_an_entry(tmp_path):
+    assert CheckpointEntry(stylegan2(tmp_path, 8, 3)).resolution == 8
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (1, 3), (3, 1)])
+def test_cyclegans_of_other_channels_can_not_be_measured(tmp_path, inputs, outputs):
+    path = tmp_path / "a.safetensors"
+    save_file(ResnetGenerator(inputs, outputs, ngf=4, n_blocks=1).state_dict(), path)
+    with pytest.raises(UserError, match="channels"):
+        CheckpointEntry(path)
