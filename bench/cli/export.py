@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from ganqbench.cell import Cell
+    from ganqbench.harness.gans import Gans
     from ganqbench.records.schema import Record
 
 
@@ -27,7 +28,22 @@ if TYPE_CHECKING:
     show_default=True,
     help="Refuse a model whose images agree less with the measured generator, in dB.",
 )
-def export(cell: str, out: Path, plain: bool, least_psnr: float) -> None:
+@click.option(
+    "--checkpoint",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The generator that records of suite `own` were measured on.",
+)
+@click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
+@click.option("--suite", "suite_name", default="mini", show_default=True, help="Suite run on the checkpoint.")
+def export(
+    cell: str,
+    out: Path,
+    plain: bool,
+    least_psnr: float,
+    checkpoint: Path | None,
+    arch: str | None,
+    suite_name: str,
+) -> None:
     """Quantize CELL again and write it as a graph of integers to --out.
 
     CELL is a record's file, or SUITE/GAN/ADAPTER.METHOD.BITS.sSEED, as in
@@ -35,9 +51,10 @@ def export(cell: str, out: Path, plain: bool, least_psnr: float) -> None:
     with those of the quantized generator before it is put in place.
     """
     from ganqbench.harness.export_cell import export_cell
+    from ganqbench.harness.gans import Gans
 
-    chosen = named_cell(cell)
-    found = export_cell(chosen, rewrite=not plain, least_psnr=least_psnr)
+    gans = Gans(checkpoint, arch, suite_name)
+    found = export_cell(named_cell(cell, gans), gans, rewrite=not plain, least_psnr=least_psnr)
     temporary = out.with_name(f".{out.name}.tmp")
     temporary.write_bytes(found.model)
     temporary.replace(out)
@@ -64,7 +81,7 @@ def read_record(path: Path) -> Record:
         raise UserError(f"{path} is no record: {why}.", "Give a file below results/.") from error
 
 
-def named_cell(text: str) -> Cell:
+def named_cell(text: str, gans: Gans | None = None) -> Cell:
     """The cell of a record's file, or the one that a text names; UserError for neither."""
     import re
 
@@ -72,7 +89,8 @@ def named_cell(text: str) -> Cell:
 
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
-    from ganqbench.suite import load_suite
+    from ganqbench.harness.gans import ZOO
+    from ganqbench.harness.own_suite import named_suite
 
     if text.endswith(".json"):
         return read_record(Path(text)).cell
@@ -90,7 +108,7 @@ def named_cell(text: str) -> Cell:
         "bits": bits,
         "seed": int(seed),
     }
-    version = load_suite(suite).version
+    version = named_suite(suite, gans or ZOO).version
     try:
         return Cell.model_validate({"suite": suite, "suite_version": version, **fields})
     except ValidationError as error:

@@ -102,20 +102,18 @@ def run(
     from ganqbench.harness.calibration_room import too_many_seeds
     from ganqbench.harness.gans import Gans
     from ganqbench.harness.ledger import Ledger
+    from ganqbench.harness.own_suite import NAME as OWN
+    from ganqbench.harness.own_suite import named_suite
     from ganqbench.harness.plan import Filters, make_plan, unjudged
     from ganqbench.harness.usable import Usable
     from ganqbench.home import home
-    from ganqbench.suite import load_suite
 
     jobs = jobs or os.cpu_count() or 1
     executor = _executor(executor_name, jobs, scheduler, resources, shards)
-    suite, zoo = load_suite(suite_name), Gans(checkpoint, arch, suite_name)
     if arch and not checkpoint:
         raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
-    if zoo.own is not None:
-        from ganqbench.harness.own_suite import own_suite
-
-        suite = own_suite(suite, zoo.own)
+    zoo = Gans(checkpoint, arch, suite_name)
+    suite = named_suite(OWN if checkpoint else suite_name, zoo)
     cells = Filters(gans, adapters, methods, bits, seeds, recipes).select(suite)
     usable = Usable.of(cells)
     for message in usable.broken:

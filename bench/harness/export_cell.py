@@ -8,6 +8,7 @@ from ganqbench.cell import Cell
 from ganqbench.deploy.parity import Parity, parity
 from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError
+from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.prepared import prepare, serialised
 
 ITEMS = 16
@@ -23,11 +24,13 @@ class Exported:
     parity: Parity
 
 
-def export_cell(cell: Cell, *, rewrite: bool = True, least_psnr: float = 30.0) -> Exported:
+def export_cell(
+    cell: Cell, gans: Gans = ZOO, *, rewrite: bool = True, least_psnr: float = 30.0
+) -> Exported:
     """The integer model of a cell; raises UserError where there is none or it disagrees."""
     if cell.is_baseline:
         raise UserError("Full precision has no graph of integers.", "Choose a quantized cell.")
-    prepared = prepare(cell)
+    prepared = prepare(cell, gans)
     model = serialised(prepared.graph(), rewrite=rewrite)
     module = prepared.module
     runtime = module.runtime if isinstance(module, IntegerSession) else "onnxruntime"

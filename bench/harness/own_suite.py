@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from ganqbench.errors import UserError
+from ganqbench.harness.gans import Gans
 from ganqbench.protocol import Protocol
-from ganqbench.suite import Grid, Suite
+from ganqbench.suite import Grid, Suite, load_suite
 from ganqbench.zoo.generator import ZooEntry
 from ganqbench.zoo.registry import entry
 
@@ -47,3 +48,14 @@ def own_suite(suite: Suite, own: ZooEntry) -> Suite:
             ),
         }
     )
+
+
+def named_suite(name: str, gans: Gans) -> Suite:
+    """The suite of that name or file; for `own` that of the checkpoint in `gans`, UserError without one."""
+    if name != NAME:
+        return load_suite(name)
+    if gans.own is None:
+        raise UserError(
+            f"Suite {NAME!r} is of a checkpoint.", "Give it with --checkpoint FILE (and --suite, --arch)."
+        )
+    return own_suite(load_suite(gans.suite or "mini"), gans.own)

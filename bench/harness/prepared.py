@@ -16,11 +16,11 @@ from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.float_graph import float_graph
 from ganqbench.deploy.session import IntegerSession, own_session
 from ganqbench.errors import UserError
-from ganqbench.harness.gans import ZOO
+from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.measure import calibration_items, evaluation_items
+from ganqbench.harness.own_suite import named_suite
 from ganqbench.recipes.fine_tune import Diverged, fine_tune
 from ganqbench.recipes.recipe import RECIPES
-from ganqbench.suite import load_suite
 from ganqbench.zoo.generator import Batches, Generator, Inputs
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def serialised(graph: ModelProto, *, rewrite: bool = True) -> bytes:
     return deployable(graph) if rewrite else bytes(graph.SerializeToString(deterministic=True))
 
 
-def prepare(cell: Cell) -> Prepared:
+def prepare(cell: Cell, gans: Gans = ZOO) -> Prepared:
     """Load, quantize and where it has a recipe fine-tune; UserError where the cell can't run here."""
-    suite = load_suite(cell.suite)
+    suite = named_suite(cell.suite, gans)
     if cell.gan not in suite.protocol:
         raise UserError(f"Suite {cell.suite} has no GAN {cell.gan!r}.", "See `ganqbench list suites`.")
-    protocol, entry, adapter = suite.protocol[cell.gan], ZOO.entry(cell.gan), load_adapter(cell.adapter)
+    protocol, entry, adapter = suite.protocol[cell.gan], gans.entry(cell.gan), load_adapter(cell.adapter)
     if cell.method not in adapter.methods:
         raise UserError(f"{cell.adapter} has no method {cell.method!r}.", "See `ganqbench list methods`.")
     declined = adapter.skip(cell)

@@ -14,7 +14,7 @@ from ganqbench.errors import UserError
 from ganqbench.harness.executor import LocalExecutor
 from ganqbench.harness.gans import Gans
 from ganqbench.harness.own_suite import NAME as OWN
-from ganqbench.harness.own_suite import own_suite
+from ganqbench.harness.own_suite import named_suite
 from ganqbench.harness.plan import Plan, make_plan
 from ganqbench.harness.run import run_plan
 from ganqbench.records.canonical import sha256
@@ -101,12 +101,8 @@ def _suite(path: Path, record: Record, gans: Gans | None) -> Suite:
     """The suite that a record was measured by; _Unchecked if it is not at hand or has changed since."""
     cell = record.cell
     beside = path.resolve().parents[1] / "suite.toml"
-    if cell.suite == OWN:
-        if gans is None or gans.own is None:
-            raise _Unchecked("it is of a checkpoint: give it with --checkpoint (and --suite, --arch)")
-        suite = own_suite(load_suite(gans.suite or "mini"), gans.own)
-    elif cell.suite in suite_names():
-        suite = load_suite(cell.suite)
+    if cell.suite == OWN or cell.suite in suite_names():
+        suite = named_suite(cell.suite, gans or Gans())
     elif beside.is_file():
         suite = load_suite(str(beside))
     else:

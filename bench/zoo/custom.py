@@ -19,7 +19,7 @@ from ganqbench.zoo.photographs import DISTRIBUTIONS, Photographs
 from ganqbench.zoo.sagan import SAGAN
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
-_SMALLEST = 8
+_SMALLEST = 11  # SSIM's window
 
 
 class CheckpointEntry(ZooEntry):

@@ -46,6 +46,20 @@ def test_a_checkpoint_runs_and_its_record_says_how(
     assert again.returncode == 0, again.stderr
     assert "0 cells to run" in again.stdout
     assert file.read_bytes() == before
+    model = tmp_path / "model.onnx"
+    for asked in (str(file), f"own/{record.cell.gan}/torch_ao.ptq-histogram.W8A8.s0"):
+        exported = command("export", asked, "--checkpoint", str(path), "--out", str(model))
+        assert exported.returncode == 0, exported.stderr
+        assert model.stat().st_size > 1000
+        model.unlink()
+        exported = command("export", asked, "--out", str(model))
+        assert exported.returncode == 1
+        assert "Give it with --checkpoint" in exported.stderr
+    another = checkpoint(tmp_path, "stylegan2_ada_32")
+    exported = command("export", str(file), "--checkpoint", str(another), "--out", str(model))
+    assert exported.returncode == 1
+    assert "no GAN" in exported.stderr
+    assert not model.exists()
 
 
 def test_it_is_measured_like_the_suites_own_of_its_kind_and_size(tmp_path: Path) -> None:

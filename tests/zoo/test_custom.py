@@ -88,7 +88,8 @@ def official_state(generator):
 
 
 @pytest.mark.parametrize(
-    ("resolution", "channels", "match"), [(4, 3, "of 4 pixels"), (8, 1, "of 1 channels")]
+    ("resolution", "channels", "match"),
+    [(4, 3, "of 4 pixels"), (8, 3, "of 8 pixels"), (16, 1, "of 1 channels")],
 )
 def test_stylegan2s_that_can_not_be_measured(tmp_path, resolution, channels, match):
     with pytest.raises(UserError, match=match):
@@ -96,7 +97,7 @@ def test_stylegan2s_that_can_not_be_measured(tmp_path, resolution, channels, mat
 
 
 def test_the_smallest_stylegan2_is_an_entry(tmp_path):
-    assert CheckpointEntry(stylegan2(tmp_path, 8, 3)).resolution == 8
+    assert CheckpointEntry(stylegan2(tmp_path, 16, 3)).resolution == 16
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (1, 3), (3, 1)])
