@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 _ROOM = 0.06
 """Share of an axis that stays free at each end."""
-_APART = 0.11
-"""Share of an axis that the text of a tick takes."""
+_LETTER, _GAP = 7.0 / 220, 10.0 / 220
+"""Shares of a level axis that a letter and the gap between two texts take, on a phone."""
 _LINE = 0.08
 """Share of an upright axis that a line of text takes."""
 _MOST_TICKS = 7
@@ -40,8 +40,8 @@ class Axis:
         return round(min(max(_ROOM + part * (1 - 2 * _ROOM), 0.0), 1.0), 4)
 
 
-def logarithmic(values: Iterable[float]) -> Axis:
-    """For positive values: ticks at round numbers, as many as have room."""
+def logarithmic(values: Iterable[float], text: Callable[[float], str] = "{:g}".format) -> Axis:
+    """For positive values: ticks at round numbers, as many as have room; `text` is what is written there."""
     known = list(values)
     low, high = min(known), max(known)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -52,7 +52,7 @@ def logarithmic(values: Iterable[float]) -> Axis:
         if len(inside) >= 3:
             break
     axis = Axis(math.log10, math.log10(low), math.log10(high), ())
-    return replace(axis, ticks=tuple(_apart(axis, inside or [low])))
+    return replace(axis, ticks=tuple(_apart(axis, inside or [low], text)))
 
 
 def symmetric(values: Iterable[float], linear: float) -> Axis:
@@ -93,10 +93,11 @@ def _clear(axis: Axis, tick: float, ticks: list[float]) -> bool:
     return all(abs(axis.place(tick) - axis.place(other)) >= _LINE for other in ticks)
 
 
-def _apart(axis: Axis, ticks: list[float]) -> list[float]:
-    """Those that fit side by side."""
+def _apart(axis: Axis, ticks: list[float], text: Callable[[float], str]) -> list[float]:
+    """Those whose texts fit side by side."""
     kept = ticks[:1]
     for tick in ticks[1:]:
-        if axis.place(tick) - axis.place(kept[-1]) >= _APART:
+        letters = (len(text(kept[-1])) + len(text(tick))) / 2
+        if axis.place(tick) - axis.place(kept[-1]) >= letters * _LETTER + _GAP:
             kept.append(tick)
     return kept

@@ -43,6 +43,7 @@ class Point:
     text: str
     label: str = ""
     label_at: Place | None = None
+    """Where its label stands; None if it has none or no room for it."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Plot:
     """Where the rows would lie that are as good as FP32."""
     zero_text: str
     zero_at: Place | None
+    """Where that line's name stands; None if it has no room."""
 
 
 def plots(board: Board) -> tuple[Plot, ...]:
@@ -95,7 +97,8 @@ def _plot(board: Board, cost: str) -> Plot | None:
     ]
     if len(known) < 2:
         return None
-    across = logarithmic(price for price, _, _ in known)
+    factor = _factor(cost)
+    across = logarithmic((price for price, _, _ in known), lambda tick: _tick_text(tick / factor))
     along = _quality(board, [row for _, _, row in known])
     best = {row.id: row for row in front(board, cost)}
     labels = _labels(board, best)
@@ -131,7 +134,7 @@ def _plot(board: Board, cost: str) -> Plot | None:
         _y_title(step),
         # Rows of the front last, so that nothing covers them.
         tuple(sorted(points, key=lambda point: (point.row.id in best, point.row.id))),
-        tuple(Tick(_x(across, tick), _tick_text(tick / _factor(cost))) for tick in across.ticks),
+        tuple(Tick(_x(across, tick), _tick_text(tick / factor)) for tick in across.ticks),
         tuple(Tick(_y(along, tick), _tick_text(tick)) for tick in along.ticks),
         line,
         zero,
