@@ -6,10 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
+
+# How long an example takes says nothing of the code where others keep the machine busy.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 METHOD = re.compile(r"^tests/conformance/.*[\[-](\w+\.[\w-]+?)(-W\d+A\d+|-FP32)?\]$")
 

@@ -72,6 +72,11 @@ class Board:
         return (*first, *fitted)
 
     @property
+    def ending(self) -> Column | None:
+        """The last of the columns that are always shown, at which the table ends before "all columns"."""
+        return next((column for column in reversed(self.columns) if not column.extra), None)
+
+    @property
     def extras(self) -> int:
         """How many columns wait behind "all columns"."""
         return sum(column.extra for column in self.columns)

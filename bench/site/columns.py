@@ -31,6 +31,11 @@ class Column:
     """Whether it is a difference to FP32, whose cells show their intervals and as many digits."""
 
     @property
+    def article(self) -> str:
+        """What goes before its title: *an* FID, *a* PSNR."""
+        return "an" if self.title == "FID" else "a"
+
+    @property
     def address(self) -> str:
         """What the column is called in a page's address."""
         return self.short or self.key

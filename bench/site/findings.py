@@ -68,7 +68,7 @@ def _best(board: Board) -> Iterator[Sentence]:
             Part(bits, strong=True),
             Part(": "),
             _link(board, row),
-            Part(f", with a {board.lead.title} of "),
+            Part(f", with {board.lead.article} {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{_details(board, row)}{_tie_text(board, row, len(ties))}."),
         )
@@ -85,7 +85,7 @@ def _uniform(board: Board, bits: str) -> Iterator[Sentence]:
             Part(f"every layer at {bits}" if not board.no_rank else f"{bits} in every layer", strong=True),
             Part(": "),
             _link(board, row),
-            Part(f", with a {board.lead.title} of "),
+            Part(f", with {board.lead.article} {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{_details(board, row)}."),
         )
@@ -142,7 +142,8 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
         spent = f" ({fmt.seconds(row.get('calibration_s'))})" if row.get("calibration_s") is not None else ""
         parts += [Part(", " if place else ""), _link(board, row), Part(spent)]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
-    yield (*parts, Part(f"{more}; of {fmt.plural(len(board.results), 'row')}, {len(rows)} hold."))
+    are = "is" if len(rows) == 1 else "are"
+    yield (*parts, Part(f"{more}; {len(rows)} of {fmt.plural(len(board.results), 'row')} {are} no worse."))
 
 
 def _free(board: Board) -> Iterator[Sentence]:
@@ -246,7 +247,7 @@ def _no_rank(board: Board) -> Iterator[Sentence]:
     if board.no_rank:
         yield (
             _table(board, f"The order by {board.lead.title}"),
-            Part(f" is no ranking here: {board.no_rank}."),
+            Part(f" is no ranking here ({board.no_rank})."),
         )
 
 

@@ -1,10 +1,12 @@
 """Where words stand in a plot: beside their marks, clear of other marks and of each other.
 
-A plot fills any width, and enlarged it is as high again, so a place has to do at all of them. Horizontal places are in
-percent of the width, vertical ones in pixels of the plot's usual height; what a word is moved by is in pixels always.
+A plot fills any width, and enlarged it is as high again, so a place has to do at all of them. Horizontal
+places are in percent of the width, vertical ones in pixels of the plot's usual height; what a word is
+moved by is in pixels always.
 
-Two words never overlap and none is cut off, at whatever width: a word that has no such place is left out. Its mark
-still names itself under the pointer, and the table has its number. Marks and lines are covered where nothing else goes.
+Two words never overlap and none is cut off, at whatever width: a word that has no such place is left out.
+Its mark still names itself under the pointer, and the table has its number. Marks and lines are covered
+where nothing else goes.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]
         "comparison": _comparison(board),
         "plots": plots(board),
         "plot_height": HEIGHT,
-        "has_latency": any(row.get("latency_s") is not None for row in board.results),
+        "timed": sum(row.get("latency_s") is not None for row in board.results),
         "run_path": run_path,
     }
 

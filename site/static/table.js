@@ -18,6 +18,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
   const firstDirection = (head) =>
     head.dataset.kind === "bits" || (head.dataset.kind === "number" && head.dataset.better === "more") ? "descending" : "ascending";
   const inAddress = (entries) => entries.map(({ head, direction }) => (direction === "descending" ? "-" : "") + head.dataset.key).join(",");
+  const first = order;
   const initial = inAddress(order);
 
   function value(row, head) {
@@ -129,7 +130,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
       if (head) wanted.set(head, { head, direction: key.startsWith("-") ? "descending" : "ascending" });
     }
     expand(address.get("columns") === "all" || [...wanted.keys()].some((head) => head.classList.contains("extra")));
-    if (wanted.size) sort([...wanted.values()]);
+    sort(wanted.size ? [...wanted.values()] : first);
     pageNow = Number(address.get("page")) || 1;
     filter();
     toTarget();
@@ -186,5 +187,6 @@ for (const board of document.querySelectorAll("[data-board]")) {
   addEventListener("scroll", hold, { passive: true });
   addEventListener("resize", hold, { passive: true });
   addEventListener("hashchange", toTarget);
+  addEventListener("popstate", restore); // Back and Forward: the view is what the address says
   restore();
 }

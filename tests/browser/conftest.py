@@ -21,6 +21,8 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 Open = Callable[..., "Page"]
+PATIENCE = 120_000
+"""Milliseconds that a page may take: a browser on a busy machine is slow, which is no fault of a page."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,10 +77,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Not for the session: the browser's event loop would go on running under the tests of other modules.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS.split())
+        running = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=FLAGS.split(), timeout=PATIENCE
+        )
         yield running
         running.close()
 
@@ -93,6 +98,7 @@ def look(browser: Browser) -> Iterator[Open]:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", **more
         )
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))

@@ -116,6 +116,35 @@ def test_on_a_phone_the_method_stays_in_view(site: Path, look: Open) -> None:
     assert page.locator("tbody th").first.bounding_box()["x"] >= 0
 
 
+@pytest.mark.parametrize("width", [390, 820, 1360])
+def test_the_way_to_every_page_is_short(site: Path, look: Open, width: int) -> None:
+    page = look(site / BOARD, width=width)
+    # The published site has one more link, to its documentation.
+    page.evaluate(
+        "document.querySelector('.more .theme').before(Object.assign(document.querySelector('.more a')"
+        ".cloneNode(), {textContent: 'Docs'}))"
+    )
+    brand, more = (page.locator(f".top .{name}").bounding_box() for name in ("brand", "more"))
+    assert abs(brand["y"] + brand["height"] / 2 - more["y"] - more["height"] / 2) < 2  # in one line
+    chosen = page.locator(".gans [aria-current]").bounding_box()
+    assert chosen["x"] + chosen["width"] <= width
+
+
+def test_on_a_phone_the_quality_is_seen_at_once(site: Path, look: Open) -> None:
+    page = look(site / BOARD, width=390)
+    interval = page.locator("tbody tr:not(.base) .lead-grid .pm").first.bounding_box()
+    assert interval["x"] + interval["width"] <= 390
+    assert page.locator("thead th[data-key=backend]").inner_text().strip().startswith("Backend")
+
+
+def test_the_table_keeps_its_corners(site: Path, look: Open) -> None:
+    radius = "cell => getComputedStyle(cell).borderTopRightRadius"
+    for query, last in (("", "thead th:not(.extra)"), ("?columns=all", "thead th")):
+        page = look(site / BOARD, query)
+        assert page.locator(last).last.is_visible()
+        assert page.locator(last).last.evaluate(radius) == "12px"
+
+
 def test_on_a_phone_no_filter_is_cut_off(site: Path, look: Open) -> None:
     page = look(site / BOARD, width=390)
     chips = page.locator(".filters .chip:visible")
@@ -151,14 +180,18 @@ def test_it_is_whole_without_scripts(site: Path, look: Open, path: str) -> None:
     assert left["x"] + left["width"] <= right["x"]
 
 
-def test_the_printed_page_reads_well(site: Path, look: Open) -> None:
-    page = look(site / BOARD, width=1060)
+@pytest.mark.parametrize("width", [1060, 718])  # A4 with the browser's margins, lying and upright
+def test_the_printed_page_reads_well(site: Path, look: Open, width: int) -> None:
+    page = look(site / BOARD, width=width)
     page.emulate_media(media="print")
     assert page.locator(".top, .filters, .controls").locator("visible=true").count() == 0
     assert page.locator("tbody tr[id]:visible").count() == page.locator("tbody tr[id]").count()
     wide, shown = page.locator(".table.board").evaluate("table => [table.scrollWidth, table.clientWidth]")
     assert wide <= shown
+    assert overflow(page) == 0
     assert page.locator(".plot svg").first.is_visible()
+    names = page.locator("tbody tr[id] .backend span")
+    assert min(names.evaluate_all("all => all.map(one => one.offsetWidth)")) > 20  # told by name, not by colour
     page.goto((site / "methods/index.html").as_uri())
     assert page.locator(".maps > .table:visible").count() == page.locator(".maps > .table").count() > 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,19 +23,21 @@ def mark(page: Page, row: str) -> Locator:
 
 
 def test_the_pointer_names_a_mark_and_leads_to_its_row(site: Path, look: Open) -> None:
+    from playwright.sync_api import expect
+
     page = look(site / BOARD)
     tip = page.locator(".plot .tip").first
     assert tip.is_hidden()
     row = "ganq.smooth-gptq-ends8.W4A8"
     mark(page, row).scroll_into_view_if_needed()
     mark(page, row).hover(force=True)
-    assert "W4A8, 1 layer at W8A8: Δ FP32 −0.010 ±0.030" in tip.inner_text()
+    expect(tip).to_contain_text("W4A8, 1 layer at W8A8: Δ FP32 −0.010 ±0.030")
     box = mark(page, row).bounding_box()
     page.mouse.click(box["x"] + 4, box["y"] + 4)
     page.wait_for_url(re.compile("#ganq.smooth-gptq-ends8.W4A8"))
     assert page.locator("tr:target").get_attribute("id") == row
     page.mouse.move(2, 2)
-    assert tip.is_hidden()
+    expect(tip).to_be_hidden()
 
 
 def test_the_keys_go_from_mark_to_mark(site: Path, look: Open) -> None:
@@ -96,16 +99,33 @@ def test_everybody_can_use_a_live_plot(site: Path, look: Open, width: int, schem
     assert overflow(page) == 0
 
 
-@pytest.mark.parametrize("width", [390, 1360])
+@pytest.mark.parametrize("width", [320, 390, 820, 1360])
 def test_no_two_words_of_a_plot_overlap(site: Path, look: Open, width: int) -> None:
     page = look(site / BOARD, width=width)
     for plot in page.locator(".plot").all():
-        shapes = plot.locator(".point-text, .zero-text").evaluate_all(
-            "all => all.map(one => { const box = one.getBoundingClientRect();"
-            " return [box.left, box.top + 2, box.right, box.bottom - 2]; })"
+        assert_apart(plot)
+        plot.locator("[data-enlarge]").click()
+        assert_apart(plot)
+        plot.locator("[data-enlarge]").click()
+
+
+def assert_apart(plot: Locator) -> None:
+    shapes = plot.locator(".point-text, .zero-text").evaluate_all(
+        "all => all.map(one => { const box = one.getBoundingClientRect();"
+        " return [box.left, box.top + 2, box.right, box.bottom - 2]; })"
+    )
+    assert shapes
+    for at, (left, top, right, bottom) in enumerate(shapes):
+        for other in shapes[:at]:
+            assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top, shapes
+
+
+@pytest.mark.parametrize("width", [320, 390, 820, 1360])
+def test_the_numbers_under_an_axis_keep_apart(site: Path, look: Open, width: int) -> None:
+    page = look(site / BOARD, width=width)
+    for plot in page.locator(".plot").all():
+        ends = plot.locator(".tick-text[text-anchor=middle]:not(.zero-text)").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect()).map(box => [box.left, box.right])"
         )
-        assert shapes
-        for at, (left, top, right, bottom) in enumerate(shapes):
-            for other in shapes[:at]:
-                apart = right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
-                assert apart, (width, shapes)
+        assert ends
+        assert all(one[1] + 2 < other[0] for one, other in pairwise(sorted(ends))), (width, ends)

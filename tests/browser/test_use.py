@@ -66,6 +66,25 @@ def test_sort_filter_address_reload(site: Path, look: Open) -> None:
     assert ids(page) == everything
 
 
+def test_back_shows_what_the_address_says(site: Path, look: Open) -> None:
+    from playwright.sync_api import expect
+
+    page = look(site / BOARD, "?backend=ganq&sort=-size")
+    shown = ids(page)
+    page.evaluate("location.hash = 'results'")
+    page.get_by_role("button", name="Reset").click()
+    head(page, "fid").get_by_role("button").click()
+    everything = ids(page)
+    assert len(everything) > len(shown)
+    page.go_back()
+    expect(page.locator("[data-facet=backend][data-value=ganq]")).to_have_attribute("aria-pressed", "true")
+    expect(head(page, "size")).to_have_attribute("aria-sort", "descending")
+    assert ids(page) == shown
+    page.go_forward()
+    expect(head(page, "fid")).to_have_attribute("aria-sort", "ascending")
+    assert ids(page) == everything
+
+
 def test_a_second_heading_orders_what_the_first_leaves_equal(site: Path, look: Open) -> None:
     page = look(site / BOARD)
     head(page, "bits").get_by_role("button").click()

@@ -92,8 +92,3 @@ def test_a_word_without_room_is_left_out() -> None:
     places = [sheet.beside("W4A8", 50.0, 100.0) for _ in range(9)]
     assert places[0] is not None
     assert places[-1] is None
-
-
-@given(MARK, st.floats(16, 252))
-def test_one_label_leaves_room_for_the_name_of_the_line(mark: tuple[float, float], line: float) -> None:
-    assert [text for text, _ in written([mark], 1, line)] == ["W0A8*", LINE]

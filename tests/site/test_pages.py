@@ -11,6 +11,7 @@ from site_reader import Reader, dead_links, read_site
 
 from ganqbench.records.rerun import make_rerun, write_rerun
 from ganqbench.site import build
+from ganqbench.site.columns import COST, METRICS
 from ganqbench.suite import load_suite
 
 BOARD = Path("mini-v1", factory.GAN, "index.html")
@@ -135,11 +136,12 @@ def test_what_nobody_ran_again_is_self_reported(tmp_path: Path) -> None:
     record = factory.put(results, checked)
     factory.put(results, other)
     build(results, tmp_path / "site")
-    assert "All numbers are self-reported" in Reader(tmp_path / "site" / BOARD).text
+    assert "all self-reported" in Reader(tmp_path / "site" / BOARD).text
 
     note = make_rerun(record, record, "<b>somebody</b>")
     write_rerun(note, results / record.cell.path)
     build(results, tmp_path / "site")
+    assert "all self-reported" not in Reader(tmp_path / "site" / BOARD).text
     tags = {
         row: "Nobody has run this again" in row
         for row in (tmp_path / "site" / BOARD).read_text().split("<tr id=")[1:]
@@ -150,7 +152,7 @@ def test_what_nobody_ran_again_is_self_reported(tmp_path: Path) -> None:
 
     factory.put(results, factory.document(psnr=38.5))  # another record in its place: the note goes
     build(results, tmp_path / "site")
-    assert "All numbers are self-reported" in Reader(tmp_path / "site" / BOARD).text
+    assert "all self-reported" in Reader(tmp_path / "site" / BOARD).text
 
 
 def test_hostile_text_is_text(tmp_path: Path) -> None:
@@ -238,3 +240,9 @@ def test_a_reason_is_no_formula(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["html", "css", "js"])
 def test_pages_are_light(small: tuple[Path, Path], suffix: str) -> None:
     assert max(path.stat().st_size for path in small[1].rglob(f"*.{suffix}")) < 60_000
+
+
+def test_the_protocol_explains_every_column(small: tuple[Path, Path]) -> None:
+    page = (small[1] / "protocol.html").read_text(encoding="utf-8")
+    missing = [column.title for column in (*METRICS, *COST) if f"<b>{column.title}</b>" not in page]
+    assert missing == []

@@ -14,7 +14,7 @@ import site_factory as factory
 from site_reader import Reader
 
 from ganqbench.errors import UserError
-from ganqbench.site import build
+from ganqbench.site import build, tables
 from ganqbench.site.ablation import ablation
 from ganqbench.site.assemble import boards
 from ganqbench.site.axis import logarithmic, straight, symmetric
@@ -25,7 +25,7 @@ from ganqbench.site.ideas import IDEAS
 from ganqbench.site.load import load
 from ganqbench.site.plot import HEIGHT, plots
 from ganqbench.site.support import read_support
-from ganqbench.site.timings import fastest, timings
+from ganqbench.site.timings import Timing, fastest, timings
 
 N = 2048
 WHERE = {"protocol": {"resolution": 32, "calibrate": 4, "final": N, "batch": 2}}
@@ -221,3 +221,32 @@ def test_parquet_holds_what_csv_holds(small: tuple[Path, Path]) -> None:
         assert [None if pd.isna(value) else value for value in packed["psnr"]] == [
             line["psnr"] for line in lines
         ]
+
+
+def test_ticks_leave_room_for_what_they_say() -> None:
+    # Four figures take more room than two.
+    wide = logarithmic([1500.0, 3200.0])
+    narrow = logarithmic([15.0, 32.0])
+    assert len(wide.ticks) < len(narrow.ticks)
+    for axis in (wide, narrow):
+        places = [axis.place(tick) * 220 for tick in axis.ticks]
+        halves = [len(f"{tick:g}") * 7 / 2 for tick in axis.ticks]
+        for at in range(1, len(places)):
+            assert places[at] - halves[at] > places[at - 1] + halves[at - 1] + 9
+
+
+@pytest.mark.parametrize(("timed", "words"), [(0, "no row was timed"), (1, "one row alone was timed")])
+def test_a_missing_latency_plot_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: int, words: str
+) -> None:
+    monkeypatch.setattr(
+        tables,
+        "fastest",
+        lambda record: Timing("openvino", "int8", 0.01, 1.5, 0.9) if record.cell.seed < timed else None,
+    )
+    put(tmp_path / "results", "baseline", "FP32", None)
+    put(tmp_path / "results", "ptq-mse", "W8A8", 0.01)
+    put(tmp_path / "results", "ptq-mse", "W4A8", 0.5, cell={"seed": 1})
+    build(tmp_path / "results", tmp_path / "site")
+    page = Reader(tmp_path / f"site/mini-v1/{factory.GAN}/index.html")
+    assert f"Latency is not plotted: {words}" in page.text
