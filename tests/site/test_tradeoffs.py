@@ -225,8 +225,8 @@ def test_parquet_holds_what_csv_holds(small: tuple[Path, Path]) -> None:
 
 def test_ticks_leave_room_for_what_they_say() -> None:
     # Four figures take more room than two.
-    wide = logarithmic([1500.0, 3200.0])
-    narrow = logarithmic([15.0, 32.0])
+    wide = logarithmic([1550.0, 3100.0])
+    narrow = logarithmic([15.5, 31.0])
     assert len(wide.ticks) < len(narrow.ticks)
     for axis in (wide, narrow):
         places = [axis.place(tick) * 220 for tick in axis.ticks]
