@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from ganqbench.errors import UserError
 from ganqbench.protocol import Protocol
@@ -31,6 +32,15 @@ def described(name: str, gan: str, digests: set[str]) -> Described | None:
     if gan not in suite.protocol or digests != {suite.digest(gan)}:
         return None
     return Described(suite.title, suite.protocol[gan])
+
+
+@cache
+def installed_version(name: str) -> int | None:
+    """The version of a suite that a command runs; None where the package does not know it."""
+    try:
+        return load_suite(name).version
+    except UserError:
+        return None
 
 
 def images(name: str, gan: str, runs: Iterable[Run]) -> int | None:

@@ -98,7 +98,9 @@ for (const board of document.querySelectorAll("[data-board]")) {
     pager.querySelector("[data-turn='1']").disabled = pageNow === last;
   }
   function toTarget() {
-    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let id = "";
+    try { id = decodeURIComponent(location.hash.slice(1)); } catch { /* not an address of ours */ }
+    const row = document.getElementById(id);
     if (!row || !row.classList.contains("away")) return;
     turn(Math.floor(listed().indexOf(row) / pageSize) + 1);
     row.scrollIntoView();
@@ -131,7 +133,7 @@ for (const board of document.querySelectorAll("[data-board]")) {
     }
     expand(address.get("columns") === "all" || [...wanted.keys()].some((head) => head.classList.contains("extra")));
     sort(wanted.size ? [...wanted.values()] : first);
-    pageNow = Number(address.get("page")) || 1;
+    pageNow = Math.trunc(Number(address.get("page"))) || 1;
     filter();
     toTarget();
   }

@@ -58,6 +58,17 @@ def test_a_link_to_a_row_turns_to_its_page(large: Path, look: Open) -> None:
     expect(page.locator("[data-where]")).to_have_text("Page 1 of 4")
 
 
+def test_an_address_that_is_none_of_ours_shows_the_table(large: Path, look: Open) -> None:
+    from playwright.sync_api import expect
+
+    nonsense = ("?page=1.5", "?page=-3", "?page=x&sort=-nothing,,&backend=", "?sort=constructor#%E0%A4%A")
+    for address in nonsense:
+        page = look(large / BOARD, address)
+        expect(page.locator("[data-where]")).to_have_text("Page 1 of 4")
+        assert len(ids(page)) == 1 + PAGE
+    expect(look(large / BOARD, "?page=1e9").locator("[data-where]")).to_have_text("Page 4 of 4")
+
+
 def test_print_and_a_browser_without_scripts_have_all_rows(large: Path, look: Open) -> None:
     page = look(large / BOARD, java_script_enabled=False)
     assert len(ids(page)) == 321

@@ -191,7 +191,7 @@ def test_the_printed_page_reads_well(site: Path, look: Open, width: int) -> None
     assert overflow(page) == 0
     assert page.locator(".plot svg").first.is_visible()
     names = page.locator("tbody tr[id] .backend span")
-    assert min(names.evaluate_all("all => all.map(one => one.offsetWidth)")) > 20  # told by name, not by colour
+    assert min(names.evaluate_all("all => all.map(one => one.offsetWidth)")) > 20  # not by colour alone
     page.goto((site / "methods/index.html").as_uri())
     assert page.locator(".maps > .table:visible").count() == page.locator(".maps > .table").count() > 1
 

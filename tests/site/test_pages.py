@@ -200,6 +200,21 @@ def test_a_run_page_has_what_it_takes_to_run_it_again(small: tuple[Path, Path]) 
         assert words.replace("\u00a0", " ") in page.text.replace("\u00a0", " ")
 
 
+def test_an_earlier_suite_is_not_what_the_command_runs(tmp_path: Path) -> None:
+    newest = load_suite("mini").version
+    folders = []
+    for version, suite in ((1, "mini"), (newest, "mini"), (1, "mine")):
+        cell = {"suite": suite, "suite_version": version}
+        folders.append(factory.put(tmp_path / "results", factory.document(cell=cell)).cell.path.parent)
+    build(tmp_path / "results", tmp_path / "site")
+    earlier, now, own = (
+        Reader(tmp_path / "site" / folder / "brevitas.ptq-mse.W8A8.s0.html").text for folder in folders
+    )
+    assert f"This record is of version 1 of the suite, the command runs version {newest}." in earlier
+    assert "the command runs version" not in now
+    assert "This suite does not come with GANQBench" in own
+
+
 def test_findings_are_true_and_linked(small: tuple[Path, Path]) -> None:
     page = Reader(small[1] / "index.html")
     words = page.text.replace("\u00a0", " ")
