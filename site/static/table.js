@@ -132,7 +132,8 @@ for (const board of document.querySelectorAll("[data-board]")) {
       if (head) wanted.set(head, { head, direction: key.startsWith("-") ? "descending" : "ascending" });
     }
     expand(address.get("columns") === "all" || [...wanted.keys()].some((head) => head.classList.contains("extra")));
-    sort(wanted.size ? [...wanted.values()] : first);
+    const wish = wanted.size ? [...wanted.values()] : first;
+    if (inAddress(wish) !== inAddress(order)) sort(wish);
     pageNow = Math.trunc(Number(address.get("page"))) || 1;
     filter();
     toTarget();

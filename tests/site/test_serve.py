@@ -19,11 +19,11 @@ def test_the_preview_serves_the_site_to_this_machine(small: tuple[Path, Path]) -
         thread.start()
         try:
             address = f"http://127.0.0.1:{running.server_port}"
-            with urlopen(f"{address}/index.html", timeout=10) as answer:
+            with urlopen(f"{address}/index.html", timeout=120) as answer:
                 assert answer.read() == (small[1] / "index.html").read_bytes()
                 assert answer.headers["Cache-Control"] == "no-store"
             with pytest.raises(HTTPError) as refused:
-                urlopen(f"{address}/..%2f..%2fetc/passwd", timeout=10)
+                urlopen(f"{address}/..%2f..%2fetc/passwd", timeout=120)
             refused.value.close()
         finally:
             running.shutdown()
