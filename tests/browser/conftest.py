@@ -21,7 +21,7 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 Open = Callable[..., "Page"]
-PATIENCE = 120_000
+PATIENCE = 600_000
 """Milliseconds that a page may take: a browser on a busy machine is slow, which is no fault of a page."""
 
 

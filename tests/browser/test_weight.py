@@ -48,6 +48,8 @@ def test_the_first_load_is_light(site: Path, look: Open) -> None:
     assert sum(packed(path) for path in files if path.suffix != ".webp") <= 200 * KB
 
 
+BUSY = 1000
+"""Milliseconds for an empty page from which on the machine is timed, and not the board."""
 LOADING = """() => new Promise(done => {
     let paint = 0, shift = 0;
     const ready = () => { if (paint) setTimeout(() => done([paint, shift]), 300); };
@@ -69,6 +71,10 @@ def test_it_comes_up_at_once_and_nothing_moves(site: Path, look: Open) -> None:
         if 0 < paint <= 2500:
             return
         page.reload()  # something else had the machine: what the page itself takes is the least of them
+    page.goto("data:text/html,<p>An empty page")
+    bare, _ = page.evaluate(LOADING)
+    if not 0 < bare <= BUSY:
+        pytest.skip(f"the machine is too busy to time a page: an empty one takes {bare:.0f} ms")
     raise AssertionError(paints)
 
 
