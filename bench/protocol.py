@@ -21,7 +21,7 @@ class Protocol(BaseModel):
     final: Annotated[int, Field(ge=4)]
     batch: Annotated[int, Field(ge=2)]
     preview_bytes: Annotated[int, Field(ge=1000, le=160_000)]
-    extractor: Literal["embedded", "inception"] | None = None
+    extractor: Literal["embedded", "third", "inception"] | None = None
     """Network that distances are computed in; without one only pixels are compared."""
 
     def counts(self) -> dict[str, int]:

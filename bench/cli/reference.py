@@ -20,7 +20,7 @@ def reference() -> None:
     "--extractor",
     default="embedded",
     show_default=True,
-    help="Feature network: embedded, inception or dinov2 (needs timm).",
+    help="Feature network: embedded, third, inception or dinov2 (needs timm).",
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="Folder of the network's weights' file.")
 @click.option("--download", is_flag=True, help="Get Inception's weights from their publisher, checked.")

@@ -39,7 +39,7 @@ KINDS: Sequence[tuple[str, Likeness]] = (
 )
 UNCOUNTED_START_S = 4.0
 """Start of a process, where a record of the first schema does not say how long it took."""
-FEATURE_BYTES = {"embedded": 4 * 192, "inception": 4 * 2048}
+FEATURE_BYTES = {"embedded": 4 * 192, "third": 4 * 160, "inception": 4 * 2048}
 
 
 @dataclass(frozen=True)

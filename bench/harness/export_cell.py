@@ -24,9 +24,7 @@ class Exported:
     parity: Parity
 
 
-def export_cell(
-    cell: Cell, gans: Gans = ZOO, *, rewrite: bool = True, least_psnr: float = 30.0
-) -> Exported:
+def export_cell(cell: Cell, gans: Gans = ZOO, *, rewrite: bool = True, least_psnr: float = 30.0) -> Exported:
     """The integer model of a cell; raises UserError where there is none or it disagrees."""
     if cell.is_baseline:
         raise UserError("Full precision has no graph of integers.", "Choose a quantized cell.")

@@ -19,7 +19,7 @@ LPIPS_FOLDER = "lpips"
 def judge_files(entry: ZooEntry, protocol: Protocol) -> dict[str, Path]:
     """What a cell's distances are computed with; empty where the suite asks for none.
 
-    The embedded network and its references ship with the package. For Inception both lie in the
+    The two embedded networks and their references ship with the package. For Inception both lie in the
     cache folder: the weights in `inception/`, the reference as `references/<domain>-inception`. Pairs of
     images are then compared by LPIPS where AlexNet lies in `lpips/`, else by the embedded network.
     """
@@ -30,6 +30,11 @@ def judge_files(entry: ZooEntry, protocol: Protocol) -> dict[str, Path]:
         return {
             "network": shipped / "metric.safetensors",
             "reference": shipped / f"reference-{entry.domain}.safetensors",
+        }
+    if protocol.extractor == "third":
+        return {
+            "network": shipped / "third.safetensors",
+            "reference": shipped / f"reference-{entry.domain}-third.safetensors",
         }
     alexnet = home() / LPIPS_FOLDER / ALEXNET
     return {

@@ -10,7 +10,7 @@ from ganqbench.metrics.checks import MetricError
 if TYPE_CHECKING:
     from ganqbench.metrics.extractors import Extractor
 
-EXTRACTORS = ("embedded", "inception", "dinov2")
+EXTRACTORS = ("embedded", "third", "inception", "dinov2")
 ALEXNET = "alexnet-owt-7be5be79.pth"
 """The file of LPIPS's backbone, torchvision's."""
 
@@ -26,6 +26,10 @@ def open_extractor(name: str, weights: Path | None = None, *, download: bool = F
         from ganqbench.metrics.extractors import EmbeddedExtractor
 
         return EmbeddedExtractor()
+    if name == "third":
+        from ganqbench.metrics.extractors import ThirdExtractor
+
+        return ThirdExtractor()
     if name == "inception":
         from ganqbench.metrics.inception import INCEPTION, InceptionExtractor
 

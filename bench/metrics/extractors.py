@@ -90,6 +90,8 @@ class EmbeddedExtractor(Extractor):
     """The small classifier that ships with the package for exactly this purpose (32x32 images)."""
 
     name = "metric-net"
+    network_name = "metric"
+    """Of the classifier, and of its file among those that ship."""
     size = 32
     resizer = "pil-bicubic-32"
 
@@ -99,15 +101,15 @@ class EmbeddedExtractor(Extractor):
         from safetensors.torch import load
 
         if content is None:
-            shipped = files("ganqbench.weights") / "metric.safetensors"
+            shipped = files("ganqbench.weights") / f"{self.network_name}.safetensors"
             if not shipped.is_file():
-                raise MetricError("this installation ships no metric.safetensors; install ganqbench again")
+                raise MetricError(f"this installation ships no {shipped.name}; install ganqbench again")
             content = shipped.read_bytes()
-        self.network: Classifier = build_classifier("metric").eval()
+        self.network: Classifier = build_classifier(self.network_name).eval()
         try:
             self.network.load_state_dict(load(content))
         except (SafetensorError, RuntimeError) as error:
-            raise MetricError(f"the metric network's weights are damaged: {error}") from error
+            raise MetricError(f"the {self.network_name} network's weights are damaged: {error}") from error
         fold(self.network)
         self.dim = self.network.feature_dim
         self.head = self.network.head.weight.detach() * self.network.logit_scale
@@ -145,6 +147,13 @@ class EmbeddedExtractor(Extractor):
             total += (_unit(one) - _unit(other)).square().sum(dim=1).mean(dim=(1, 2))
         distance = (total / len(first))[:, None]
         return torch.cat([self.network.pool(second[-1]).double(), distance], dim=1)
+
+
+class ThirdExtractor(EmbeddedExtractor):
+    """The other judge that ships: of another seed and make, it confirms what the first one found."""
+
+    name = "third-net"
+    network_name = "third"
 
 
 def padded(forward: Callable[[Tensor], Tensor], batch: int, images: Tensor) -> Tensor:

@@ -30,5 +30,5 @@ ENTRY = SaganCifar10(
     "SAGAN, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "26b933431f7a5d81a68ca959b8c606128ee0bf04964702d6b46d548ebccff5b5",
+    "7f04926ed25a9a729a966166c8cbd0217a48686d792655886380cc08450326b5",
 )

@@ -30,5 +30,5 @@ ENTRY = StyleGAN2Cifar10(
     "StyleGAN2, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "ad5df0f68e66f5feb9b3c4166965158b379efaa3baf3bccf7b38d16617d43ef6",
+    "eed57ec84302e203d23362ee0af781caaf562ecbe8cc10306e6c2029c4fd0950",
 )

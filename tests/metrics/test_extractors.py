@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from ganqbench.metrics import MetricError
-from ganqbench.metrics.extractors import EmbeddedExtractor
+from ganqbench.metrics.extractors import EmbeddedExtractor, ThirdExtractor
 from ganqbench.metrics.inception import InceptionExtractor, Pin
 from ganqbench.metrics.metric_identity import MetricIdentity, common_identity
 from ganqbench.metrics.resize import resize
@@ -29,13 +29,16 @@ def images(n: int, size: int = 32, seed: int = 0) -> Images:
     return np.random.default_rng(seed).integers(0, 256, (n, 3, size, size), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module")
-def content() -> bytes:
+def random_weights(network: str) -> bytes:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return save(
-            {name: value.contiguous() for name, value in build_classifier("metric").state_dict().items()}
-        )
+        state = build_classifier(network).state_dict()
+    return save({name: value.contiguous() for name, value in state.items()})
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return random_weights("metric")
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +46,25 @@ def extractor(content: bytes) -> EmbeddedExtractor:
     return EmbeddedExtractor(content)
 
 
-def test_features_are_the_networks_own(extractor: EmbeddedExtractor, content: bytes) -> None:
-    pixels = images(5)
-    plain = build_classifier("metric").eval()
+@pytest.mark.parametrize("kind", [EmbeddedExtractor, ThirdExtractor])
+def test_features_are_the_networks_own(kind: type[EmbeddedExtractor]) -> None:
+    pixels, content = images(5), random_weights(kind.network_name)
+    extractor = kind(content)
+    plain = build_classifier(kind.network_name).eval()
     plain.load_state_dict(load(content))
     with torch.inference_mode():
         expected = plain.features(torch.from_numpy(pixels).float() / 127.5 - 1)
     found = extractor.features(pixels)
     assert found.shape == (5, extractor.dim)
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_neither_judge_reads_the_others_weights() -> None:
+    for kind, other in ((EmbeddedExtractor, "third"), (ThirdExtractor, "metric")):
+        with pytest.raises(MetricError, match="damaged"):
+            kind(random_weights(other))
+    names = {kind(random_weights(kind.network_name)).name for kind in (EmbeddedExtractor, ThirdExtractor)}
+    assert len(names) == 2
 
 
 def test_an_image_has_the_same_features_in_any_company(extractor: EmbeddedExtractor) -> None:
