@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganqbench.cli.own_checkpoint import own_checkpoint
+
 if TYPE_CHECKING:
     from ganqbench.cell import Cell
     from ganqbench.harness.gans import Gans
@@ -28,22 +30,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Refuse a model whose images agree less with the measured generator, in dB.",
 )
-@click.option(
-    "--checkpoint",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The generator that records of suite `own` were measured on.",
-)
-@click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
-@click.option("--suite", "suite_name", default="mini", show_default=True, help="Suite run on the checkpoint.")
-def export(
-    cell: str,
-    out: Path,
-    plain: bool,
-    least_psnr: float,
-    checkpoint: Path | None,
-    arch: str | None,
-    suite_name: str,
-) -> None:
+@own_checkpoint
+def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> None:
     """Quantize CELL again and write it as a graph of integers to --out.
 
     CELL is a record's file, or SUITE/GAN/ADAPTER.METHOD.BITS.sSEED, as in
@@ -51,9 +39,7 @@ def export(
     with those of the quantized generator before it is put in place.
     """
     from ganqbench.harness.export_cell import export_cell
-    from ganqbench.harness.gans import Gans
 
-    gans = Gans(checkpoint, arch, suite_name)
     found = export_cell(named_cell(cell, gans), gans, rewrite=not plain, least_psnr=least_psnr)
     temporary = out.with_name(f".{out.name}.tmp")
     temporary.write_bytes(found.model)

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganqbench.cli.own_checkpoint import own_checkpoint
+
 if TYPE_CHECKING:
+    from ganqbench.harness.gans import Gans
     from ganqbench.records.schema import Record
 
 UNCHECKED = 3
@@ -28,25 +31,15 @@ UNCHECKED = 3
 )
 @click.option("--jobs", type=click.IntRange(1), help="Cells at a time; by default one per core.")
 @click.option("--who", help="Leave a note beside each record that agrees: re-run, by whom and where.")
-@click.option(
-    "--checkpoint",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The generator that records of suite `own` were measured on.",
-)
-@click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
-@click.option("--suite", "suite_name", default="mini", show_default=True, help="Suite run on the checkpoint.")
-@click.pass_context
+@own_checkpoint
 def verify(
-    ctx: click.Context,
+    gans: Gans,
     paths: tuple[Path, ...],
     sample: int | None,
     draw: int | None,
     inputs: int | None,
     jobs: int | None,
     who: str | None,
-    checkpoint: Path | None,
-    arch: str | None,
-    suite_name: str,
 ) -> None:
     """Run the cells of records again and compare each number within its recorded tolerance.
 
@@ -55,7 +48,6 @@ def verify(
     ever, and compared in audit, pictures and pixels; a whole re-run alone checks the distances.
     """
     from ganqbench.errors import UserError
-    from ganqbench.harness.gans import Gans
     from ganqbench.harness.verify import verify as run_again
     from ganqbench.records.rerun import label, make_rerun, write_rerun
     from ganqbench.records.text import printable
@@ -71,7 +63,6 @@ def verify(
         records = random.Random(draw).sample(records, sample)
     differ = unchecked = 0
     with tempfile.TemporaryDirectory(prefix="ganqbench-verify-") as work:
-        gans = Gans(checkpoint, arch, suite_name) if checkpoint else None
         for verdict in run_again(records, Path(work), jobs or os.cpu_count() or 1, gans, inputs=inputs):
             if verdict.agrees and verdict.again is not None and who:
                 write_rerun(make_rerun(verdict.record, verdict.again, who), verdict.path)
@@ -83,9 +74,9 @@ def verify(
     wrong = f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}"
     click.echo(f"{agree} agree, {differ} differ, {unchecked} not checked, {wrong}.")
     if differ or faults:
-        ctx.exit(1)
+        click.get_current_context().exit(1)
     if unchecked:
-        ctx.exit(UNCHECKED)
+        click.get_current_context().exit(UNCHECKED)
 
 
 def _records(paths: tuple[Path, ...]) -> tuple[list[tuple[Path, Record]], list[str]]:

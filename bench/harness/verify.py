@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganqbench.errors import UserError
 from ganqbench.harness.executor import LocalExecutor
-from ganqbench.harness.gans import Gans
+from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.own_suite import NAME as OWN
 from ganqbench.harness.own_suite import named_suite
 from ganqbench.harness.plan import Plan, make_plan
@@ -67,7 +67,7 @@ def verify(
     records: Sequence[tuple[Path, Record]],
     work: Path,
     jobs: int,
-    gans: Gans | None = None,
+    gans: Gans = ZOO,
     *,
     inputs: int | None = None,
     quiet: bool = False,
@@ -91,18 +91,18 @@ def verify(
         groups.setdefault(suite.model_dump_json(), (suite, []))[1].append((path, record))
     for number, (suite, members) in enumerate(groups.values()):
         folder = work / str(number)
-        plan = _plan(suite, [record for _, record in members], folder, gans or Gans())
+        plan = _plan(suite, [record for _, record in members], folder, gans)
         run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs), quiet=quiet)
         for path, record in members:
             yield _verdict(path, record, folder, suite if inputs is not None else None)
 
 
-def _suite(path: Path, record: Record, gans: Gans | None) -> Suite:
+def _suite(path: Path, record: Record, gans: Gans) -> Suite:
     """The suite that a record was measured by; _Unchecked if it is not at hand or has changed since."""
     cell = record.cell
     beside = path.resolve().parents[1] / "suite.toml"
     if cell.suite == OWN or cell.suite in suite_names():
-        suite = named_suite(cell.suite, gans or Gans())
+        suite = named_suite(cell.suite, gans)
     elif beside.is_file():
         suite = load_suite(str(beside))
     else:

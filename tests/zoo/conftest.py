@@ -14,6 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+# Helpers lie beside the tests, which are imported by path and not as a package.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from weights_server import Server
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -117,3 +122,17 @@ def write_pkl(monkeypatch):
 def reduced():
     """The class `Reduced`."""
     return Reduced
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("GANQBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GANQBENCH_MIRROR", raising=False)
+    return tmp_path / "home" / "official"
