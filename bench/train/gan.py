@@ -182,7 +182,8 @@ class Judge:
         `distance` is the mean over networks of the distance in units of the data's own variance.
         """
         images = sample(self.recipe, generator, self.z, self.wanted)
-        result, shares = {}, []
+        result: dict[str, float] = {}
+        shares = []
         for name, eye in self.eyes.items():
             with torch.inference_mode():
                 features = features_of(eye, images)
