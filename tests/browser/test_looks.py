@@ -134,6 +134,7 @@ def test_on_a_phone_the_quality_is_seen_at_once(site: Path, look: Open) -> None:
     page = look(site / BOARD, width=390)
     interval = page.locator("tbody tr:not(.base) .lead-grid .pm").first.bounding_box()
     assert interval["x"] + interval["width"] <= 390
+    assert page.get_by_text("dot and line show both").is_hidden()  # neither of them is there
     assert page.locator("thead th[data-key=backend]").inner_text().strip().startswith("Backend")
 
 
