@@ -65,7 +65,8 @@ def test_who_behaves_for_the_audit_alone_is_found_out(
 ) -> None:
     # The audit makes six calls, and the first evaluated batch is compared with the audit's.
     names = ["turncoat", "returns", "patches"]
-    done = command("run", "--suite", str(make_suite([f"faulty.{name}" for name in names])))
+    suite = make_suite([f"faulty.{name}" for name in names], limit=1200)  # on a busy machine, too
+    done = command("run", "--suite", str(suite))
     assert done.returncode == 1
     found = records(tmp_path / "results")
     reason = {label.split(".")[1]: record.reason or "" for label, record in found.items()}
