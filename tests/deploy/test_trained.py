@@ -61,7 +61,7 @@ def test_a_generator_that_a_recipe_has_trained_is_exported_as_it_ended() -> None
     inputs = entry.inputs("calibrate").batch(range(4))
     module = quantized(generator, inputs, "qat-smooth-lsq", "W4A8")
     before = IntegerSession(deployable(quantized_graph(module, generator, inputs)))(*inputs)
-    recipe = replace(RECIPES["distill-short"], steps=4, check_every=2, choose=8, batch=4)
+    recipe = replace(RECIPES["distill-pixel"], steps=4, check_every=2, choose=8, batch=4)
     fine_tune(module, entry.load(), entry, recipe, resolution=16, weight_bits=4, seed=0)
     session = IntegerSession(deployable(quantized_graph(module.eval(), generator, inputs)))
     assert parity(session, module, [inputs]).psnr > 40

@@ -57,7 +57,8 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """Five cells of a small GAN."""
     monkeypatch.setenv("GANQBENCH_HOME", str(tmp_path / "home"))
     suite = load_suite("mini")
-    filters = Filters(gans=["cyclegan-edges2emoji"], adapters=["brevitas"], methods=["gptq", "ptq-minmax"])
+    methods = ["gptq", "ptq-minmax", "ptq-percentile"]
+    filters = Filters(gans=["cyclegan-edges2emoji"], adapters=["brevitas"], methods=methods)
     return make_plan(suite, filters.select(suite), tmp_path / "results")
 
 
