@@ -21,7 +21,7 @@ def test_shapes(name: str) -> None:
     assert sum(p.numel() for p in network.parameters()) < 2e6  # 8 MB of float32
 
 
-def test_the_three_share_no_shape() -> None:
+def test_no_two_share_a_shape() -> None:
     networks = [build_classifier(name) for name in CLASSIFIERS]
     for a, b in combinations(networks, 2):
         assert type(a) is not type(b)
