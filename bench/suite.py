@@ -107,7 +107,12 @@ def load_suite(name: str) -> Suite:
 def _read_file(path: Path) -> Suite:
     try:
         suite = Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be read: {error.strerror}.",
+            "Give the path of a suite's file, or a name from list suites.",
+        ) from error
+    except ValueError as error:
         raise UserError(f"{path} is not a suite: {error}.", "See bench/suites/mini.toml for one.") from error
     if suite.name in suite_names():
         raise UserError(

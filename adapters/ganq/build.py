@@ -36,6 +36,8 @@ class Scheme:
     per_channel: bool = True
     equalize: float | None = None
     """SmoothQuant's alpha: how much of the activations' range goes into the weights before; None: nothing."""
+    level: bool = False
+    """Whether what is equalized are not channels alone but images too."""
     ends: int | None = None
     """Bits at least of the weights of the first and last layers; None: those of all."""
 

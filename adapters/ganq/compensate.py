@@ -33,9 +33,9 @@ def compensate(model: nn.Module, exact: nn.Module, calibration: Iterable[Inputs]
     for name in layers_in_order(exact, batches[0]):
         layer, chain = layers[name], weight_chain(layers[name])
         samples = enough(exact, name, batches)
-        wanted = as_read(layer, capture(exact, name, batches, samples).arguments[0])
-        given = as_read(layer, capture(model, name, batches, samples).arguments[0])
-        given = operands(layer)[0](given)
+        unrounded = capture(model, name, batches, samples).arguments[0]
+        wanted = as_read(layer, capture(exact, name, batches, samples).arguments[0], like=unrounded)
+        given = operands(layer)[0](as_read(layer, unrounded))
         columns, exact_columns = (
             part.double() for part in sample_columns(layer, (given, wanted), POSITIONS, seed)
         )

@@ -55,8 +55,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from ganqbench.audit.account import Observation, Run
 from ganqbench.audit.evidence import Silence, breaches, hidden_work, other_inputs
-from ganqbench.audit.intercept import Observation, Run, Weights, images_of, seeded, watch
+from ganqbench.audit.intercept import Weights, images_of, seeded, watch
 from ganqbench.audit.matching import Pair, match, site_names
 from ganqbench.audit.operands import UNREADABLE, Held
 from ganqbench.audit.packing import packed_bytes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganqbench.audit.intercept import Run
+from ganqbench.audit.account import Run
 from ganqbench.zoo.generator import Inputs
 
 WORK_FACTOR = 2

@@ -13,7 +13,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,56 +21,13 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from ganqbench.audit.account import Observation, Run
 from ganqbench.audit.ledger import Ledger, checksum
 from ganqbench.audit.operands import UNREADABLE, Judgement, judge_activation, judge_weight, readable
 from ganqbench.audit.products import Kind, Product, bound, is_opaque, is_product, read_product
 from ganqbench.zoo.generator import Inputs
 
 Weights = dict[tuple[Any, ...], Judgement]
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One product of one run: where (module path), what, and how its operands were judged.
-
-    `weight` judges the operand that the input can't change, or the right one where both are
-    activations (`kind` "matmul"); `identity` tells weights apart, to count shared ones once.
-    """
-
-    path: str
-    kind: Kind
-    signature: tuple[Any, ...]
-    macs: int
-    weight: Judgement
-    activation: Judgement
-    weight_count: int
-    identity: tuple[Any, ...]
-
-    @property
-    def has_weight(self) -> bool:
-        """Whether one of the operands is a weight."""
-        return self.kind not in ("matmul", "attention")
-
-
-@dataclass
-class Run:
-    """What one forward pass did.
-
-    `reached` holds the indices of the products that the images depend on; `seen` is whether
-    the images came out of an operation that the inputs reach; `work` counts values touched by
-    other operations on activations, `operands` the values of activations fed to products.
-    """
-
-    images: Tensor
-    observations: list[Observation]
-    reached: frozenset[int]
-    seen: bool
-    opaque: Counter[str]
-    work: int
-    operands: int
-    leaves: Mapping[bytes, int]
-    numbers: Counter[str]
-    tampered: frozenset[str]
 
 
 def watch(

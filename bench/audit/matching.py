@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from ganqbench.audit.intercept import Observation, Run
+from ganqbench.audit.account import Observation, Run
 from ganqbench.audit.operands import bit_width
 
 Pair = tuple[int | None, int | None]

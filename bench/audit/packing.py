@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from ganqbench.audit.intercept import Observation, Run
+from ganqbench.audit.account import Observation, Run
 from ganqbench.audit.matching import Pair
 from ganqbench.audit.operands import bit_width
 

@@ -44,6 +44,8 @@ def quantized_graph(module: nn.Module, reference: Generator, inputs: Inputs) -> 
     for node, site in _paired(graph, nodes, found):
         if site.factors is not None:
             node.input[0] = _multiplied(graph, node.input[0], site.factors, site.values)
+        if site.levelled:
+            node.input[0] = _levelled(graph, node)
         for place, grid in enumerate(site.activations):
             node.input[place] = _rounded(graph, node.input[place], grid, done)
         if site.weight is not None:
@@ -128,6 +130,25 @@ def _multiplied(graph: Graph, name: str, factors: NDArray[np.float32], values: t
     spatial = 2 if values is not None and values.ndim == 4 else 0
     constant = graph.constant(f"{name}.factors", factors.reshape(1, -1, *[1] * spatial))
     return graph.add("Mul", [name, constant], f"{name}.multiplied")
+
+
+def _levelled(graph: Graph, node: NodeProto) -> str:
+    """Items divided by their root mean square, which the node's output gets back before its bias."""
+    value = node.input[0]
+    axes = graph.constant(f"{value}.axes", np.array([1, 2, 3]))
+    square = graph.add("Mul", [value, value], f"{value}.square")
+    power = graph.add("ReduceMean", [square, axes], f"{value}.power", keepdims=1)
+    root = graph.add("Sqrt", [power], f"{value}.root")
+    least = graph.constant(f"{value}.least", np.array(1e-8, np.float32))
+    size = graph.add("Max", [root, least], f"{value}.size")
+    bias = node.input[2] if len(node.input) > 2 else ""
+    output = graph.rename(node, f"{value}.multiplied")
+    restored = graph.add("Mul", [node.output[0], size], f"{value}.restored", "" if bias else output)
+    if bias:
+        per_channel = graph.constant(f"{bias}.channels", graph.constants[bias].reshape(1, -1, 1, 1))
+        graph.add("Add", [restored, per_channel], f"{value}.biased", output)
+        del node.input[2:]
+    return graph.add("Div", [value, size], f"{value}.levelled")
 
 
 def _rounded(graph: Graph, name: str, grid: Activation, done: dict[tuple[str, Activation], str]) -> str:

@@ -65,6 +65,12 @@ class Graph:
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
         return output
 
+    def rename(self, node: NodeProto, hint: str) -> str:
+        """Give a node's output another name; returns the old one, for a new node to compute."""
+        old = str(node.output[0])
+        node.output[0] = self._free(hint)
+        return old
+
     def finish(self) -> ModelProto:
         """The model as changed; raises ValueError when nodes wait for each other."""
         from onnx import helper, numpy_helper

@@ -2,7 +2,7 @@
 
 No backend is asked: its module is watched as in the audit. A weight is read where it enters its
 product; the quantizer of an activation is the module that the operand came out of, and its
-range is found out by feeding it. So are the factors by which a method scales channels before that.
+range is found out by feeding it. So is how a method scales channels and images before that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Site:
     """One layer or product of the full-precision generator and its operands in the quantized one.
 
     `values` and `bias` are the layer's as they act; None at a product of two activations, which
-    has two `activations`. `factors` multiply the channels (dimension 1) of the first before it is rounded.
+    has two `activations`. `factors` multiply the channels (dimension 1) of the first before it is rounded;
+    where it is `levelled`, each item is then divided by its root mean square, which the product gets back.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Site:
     values: Tensor | None = None
     bias: Tensor | None = None
     factors: NDArray[np.float32] | None = None
+    levelled: bool = False
 
 
 def sites(
@@ -104,20 +106,29 @@ def _site(path: str, kind: str, seen: _Seen, module: nn.Module, known: set[str])
         right = right.transpose(-1, -2)
     weight = affine.weight(right.detach().numpy(), 1 if kind == "conv_transposed" else 0)
     before = None if seen.origins[0] is None else seen.origins[0].before
-    factors = None if before is None or before in known else _factors(module.get_submodule(before), left)
-    return Site(path, (first,), weight, right.detach().clone(), seen.bias, factors)
+    inserted = None if before is None or before in known else module.get_submodule(before)
+    factors, levelled = (None, False) if inserted is None else _scaling(inserted, left)
+    return Site(path, (first,), weight, right.detach().clone(), seen.bias, factors, levelled)
 
 
-def _factors(inserted: nn.Module, operand: Tensor) -> NDArray[np.float32] | None:
-    """By what a module that full precision lacks multiplies each channel; None if that isn't all it does."""
+def _scaling(inserted: nn.Module, operand: Tensor) -> tuple[NDArray[np.float32] | None, bool]:
+    """By what a module that full precision lacks multiplies each channel, and whether it levels items.
+
+    No factors and False if that isn't all it does.
+    """
     shape = (2, operand.shape[1], *(1 for _ in operand.shape[2:]))
     values = torch.linspace(-3, 3, 2 * operand.shape[1]).reshape(shape)
     with torch.no_grad():
         factors: Tensor = inserted(torch.ones(shape))[:1]
-        scaled = inserted(values)
-    if bool((factors == 1).all()) or not torch.allclose(scaled, values * factors, rtol=1e-5, atol=0):
-        return None
-    return factors.flatten().numpy().copy()
+        scaled, doubled = inserted(values), inserted(2 * values)
+    expected = values * factors
+    levelled = torch.allclose(doubled, scaled, rtol=1e-5, atol=0)
+    if levelled:
+        expected = expected / expected.square().mean(tuple(range(1, expected.ndim)), keepdim=True).sqrt()
+    if not torch.allclose(scaled, expected, rtol=1e-4 if levelled else 1e-5, atol=0):
+        return None, False
+    alike = bool((factors == factors.flatten()[0]).all()) if levelled else bool((factors == 1).all())
+    return None if alike else factors.flatten().numpy().copy(), levelled
 
 
 def _activation(module: nn.Module, origin: _Origin | None, operand: Tensor) -> affine.Activation:

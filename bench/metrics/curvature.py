@@ -109,8 +109,7 @@ def shape_of(fit: Curved, se: float, second_order: float) -> Shape:
     squares = float(influence @ influence)
     if squares == 0:
         return Shape(0.0, 0.0, 0.0, 0.0, 0.0)
-    skew = float((influence**3).sum()) / (6 * squares**1.5)
-    skew = min(max(skew, -_MOST_SKEW), _MOST_SKEW)
+    skew = acceleration(influence)
     direction, bend = _most_curved(fit)
     along = float(direction @ influence)
     slope = min(abs(along) / n, se)
@@ -140,8 +139,7 @@ def interval(value: float, shape: Shape, factor: float) -> tuple[float, float]:
     angles = np.linspace(0, math.pi / 2, _ANGLES)
     ends = []
     for sign in (-1.0, 1.0):
-        shifted = shape.skew + sign * factor
-        steps = abs(shifted) / (1 - shape.skew * shifted) ** 2
+        steps = skewed(sign * factor, shape.skew)
         along, across = steps * np.cos(angles), steps * np.sin(angles)
         moves = across * shape.rest
         if sign > 0:
@@ -153,6 +151,25 @@ def interval(value: float, shape: Shape, factor: float) -> tuple[float, float]:
             moves += along * shape.slope - along * along * shape.bend
         ends.append(value + shape.bend + sign * float(moves.max()))
     return max(0.0, min(ends[0], value)), max(ends[1], value)
+
+
+def acceleration(influence: Float64) -> float:
+    """sum q^3 / (6 (sum q^2)^1.5) of influences ``[N]``, no further from 0 than a sample can vouch for."""
+    centred = influence - influence.mean()
+    squares = float(centred @ centred)
+    if squares == 0:
+        return 0.0
+    skew = float((centred**3).sum() / (6 * squares**1.5))
+    return min(max(skew, -_MOST_SKEW), _MOST_SKEW)
+
+
+def skewed(factor: float, skew: float) -> float:
+    """How many standard errors the end on the side of ``factor``'s sign lies away, for that acceleration.
+
+    Efron 1987, section 3: the corrected end of a mean is w / (1 - skew * w)^2 with w = skew + factor.
+    """
+    shifted = skew + factor
+    return abs(shifted) / (1 - skew * shifted) ** 2
 
 
 def _most_curved(fit: Curved) -> tuple[Float64, float]:

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 _SMALL = 1e-8
+_FLOOR = 0.1
+"""Share of a map's mean variance that no channel's counts as less than: a channel that hardly fires
+would weigh without bound."""
 
 
 def relative_error(student: Tensor, teacher: Tensor) -> Tensor:
@@ -25,7 +28,8 @@ def moment_error(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor
     """Squared differences of each channel's mean and deviation, in variances of the teacher's channel.
 
     Squared errors alone are least for images of too little contrast; this term sees that. Maps are
-    [N, C, H, W]; a channel's moments go over N, H and W.
+    [N, C, H, W]; a channel's moments go over N, H and W. A variance counts as a tenth of the mean of
+    the map's channels at least.
     """
     terms = []
     for mine, theirs in zip(student, teacher, strict=True):
@@ -33,5 +37,6 @@ def moment_error(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor
         own_variance, own_mean = torch.var_mean(mine, dim=(0, 2, 3))
         shift = (own_mean - mean).square()
         spread = ((own_variance + _SMALL).sqrt() - (variance + _SMALL).sqrt()).square()
-        terms.append(((shift + spread) / variance.clamp_min(_SMALL)).mean())
+        floor = (_FLOOR * variance.mean()).clamp_min(_SMALL)
+        terms.append(((shift + spread) / torch.maximum(variance, floor)).mean())
     return torch.stack(terms).mean()

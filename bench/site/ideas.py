@@ -123,6 +123,12 @@ _ENDS = (
     "The first and the last layers keep 8-bit weights: errors made there reach everything or are seen at "
     "once, and these layers are small. Every row names them."
 )
+_EVEN = (
+    "Channels of unequal size are evened out by scales that go into the weights. Images differ as much, so "
+    "each is brought to a root mean square of 1 before a convolution, and its size is given back behind it: "
+    "one factor per image and layer, taken in floating point as the generator runs, as instance norms do. "
+    "Without rounding both change nothing."
+)
 _FULL = "Nothing is quantized. Every other row is compared with its images, item by item."
 
 IDEAS: Mapping[str, tuple[str, ...]] = {
@@ -158,6 +164,11 @@ IDEAS: Mapping[str, tuple[str, ...]] = {
     "smooth-gptq-ends8": (_SMOOTH, _GPTQ, _ENDS),
     "qat-smooth-gptq": (_SMOOTH, _GPTQ, _STRAIGHT, _LSQ_PLUS),
     "qat-smooth-gptq-ends8": (_SMOOTH, _GPTQ, _STRAIGHT, _LSQ_PLUS, _ENDS),
+    "even": (_EVEN, _MSE),
+    "even-gptq": (_EVEN, _GPTQ),
+    "even-gptq-ends8": (_EVEN, _GPTQ, _ENDS),
+    "qat-even-gptq": (_EVEN, _GPTQ, _STRAIGHT, _LSQ_PLUS),
+    "qat-even-gptq-ends8": (_EVEN, _GPTQ, _STRAIGHT, _LSQ_PLUS, _ENDS),
     "gptq": (_GPTQ,),
     "gpfq": (_GPFQ,),
     "qronos": (_QRONOS,),

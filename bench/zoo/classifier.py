@@ -12,7 +12,6 @@ All take images ``[N, 3, 32, 32]`` float32 in [-1, 1] and normalise inside.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 import torch
@@ -24,7 +23,7 @@ _MEAN = (0.4914, 0.4822, 0.4465)
 _STD = (0.2470, 0.2435, 0.2616)
 
 
-class Classifier(nn.Module, ABC):
+class Classifier(nn.Module):
     """A convolutional trunk in three stages, a pooled feature vector and a linear head.
 
     ``feature_dim`` is the length of the vector that distances are computed on, and ``stage_dims``
@@ -33,6 +32,8 @@ class Classifier(nn.Module, ABC):
 
     mean: Tensor
     std: Tensor
+    trunk: nn.ModuleList
+    """The three stages, where the layout of :meth:`stages` is the plain one."""
 
     def __init__(self, stage_dims: tuple[int, int, int], classes: int, logit_scale: float) -> None:
         super().__init__()
@@ -47,13 +48,22 @@ class Classifier(nn.Module, ABC):
         """Maps [-1, 1] images to zero mean and unit deviation per channel over CIFAR-10."""
         return (images * 0.5 + 0.5 - self.mean) / self.std
 
-    @abstractmethod
+    def enter(self, images: Tensor) -> Tensor:
+        """What the first stage takes of images."""
+        return self.normalise(images)
+
     def stages(self, images: Tensor) -> list[Tensor]:
         """The maps after each of the three stages, ``[N, stage_dims[k], h_k, w_k]``."""
+        maps = []
+        hidden = self.enter(images)
+        for stage in self.trunk:
+            hidden = stage(hidden)
+            maps.append(hidden)
+        return maps
 
-    @abstractmethod
     def pool(self, last: Tensor) -> Tensor:
-        """The last stage's map to the feature vector ``[N, feature_dim]``."""
+        """The last stage's map to the feature vector ``[N, feature_dim]``: the mean of each channel."""
+        return last.mean(dim=(2, 3))
 
     def features(self, images: Tensor) -> Tensor:
         """Feature vectors ``[N, feature_dim]`` before the linear head."""
@@ -154,18 +164,10 @@ class ResidualNet(Classifier):
             inputs = width
         self.trunk = nn.ModuleList(stages)
 
-    def stages(self, images: Tensor) -> list[Tensor]:
+    def enter(self, images: Tensor) -> Tensor:
         """See :class:`Classifier`."""
-        maps = []
-        hidden = self.stem(self.normalise(images))
-        for stage in self.trunk:
-            hidden = stage(hidden)
-            maps.append(hidden)
-        return maps
-
-    def pool(self, last: Tensor) -> Tensor:
-        """The mean of each channel."""
-        return last.mean(dim=(2, 3))
+        hidden: Tensor = self.stem(self.normalise(images))
+        return hidden
 
 
 class PlainNet(Classifier):
@@ -180,19 +182,6 @@ class PlainNet(Classifier):
             stages.append(nn.Sequential(*layers, nn.AvgPool2d(2)))
             inputs = width
         self.trunk = nn.ModuleList(stages)
-
-    def stages(self, images: Tensor) -> list[Tensor]:
-        """See :class:`Classifier`."""
-        maps = []
-        hidden = self.normalise(images)
-        for stage in self.trunk:
-            hidden = stage(hidden)
-            maps.append(hidden)
-        return maps
-
-    def pool(self, last: Tensor) -> Tensor:
-        """The mean of each channel."""
-        return last.mean(dim=(2, 3))
 
 
 class _PreActivation(nn.Module):
@@ -229,14 +218,10 @@ class PreActivationNet(Classifier):
         self.trunk = nn.ModuleList(stages)
         self.leave = nn.BatchNorm2d(inputs)
 
-    def stages(self, images: Tensor) -> list[Tensor]:
+    def enter(self, images: Tensor) -> Tensor:
         """See :class:`Classifier`."""
-        maps = []
-        hidden = self.stem(self.normalise(images))
-        for stage in self.trunk:
-            hidden = stage(hidden)
-            maps.append(hidden)
-        return maps
+        hidden: Tensor = self.stem(self.normalise(images))
+        return hidden
 
     def pool(self, last: Tensor) -> Tensor:
         """The mean of each channel after the last activation."""

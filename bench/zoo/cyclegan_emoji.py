@@ -35,7 +35,7 @@ EDGES2EMOJI = CycleGANEmoji(
     "cyclegan-edges2emoji",
     "CycleGAN, edge drawings to emoji at 64 px",
     "emoji",
-    "34260ba7dd489fb18c5fcbcaa48a1cefca6341a2c4802db9ee055ad80b806dd9",
+    "ff41851723d5a544fdd75203d0729b31831945d2849173b39f3ba620b71f1fb0",
     "drawing",
     ranked=True,
 )
@@ -43,7 +43,7 @@ EMOJI2EDGES = CycleGANEmoji(
     "cyclegan-emoji2edges",
     "CycleGAN, emoji to edge drawings at 64 px",
     None,
-    "a01352adcfe63267b3a6a7d0592d18fb61dbefb0c6f8cdb98656df37a03ef71c",
+    "9671a97ae39ba155a26385fc50d80534839c14c21be989d0a9d36ef675d153f6",
     "picture",
     ranked=False,
 )

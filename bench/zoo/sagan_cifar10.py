@@ -30,5 +30,5 @@ ENTRY = SaganCifar10(
     "SAGAN, CIFAR-10 at 32 px",
     32,
     "cifar10",
-    "7f04926ed25a9a729a966166c8cbd0217a48686d792655886380cc08450326b5",
+    "5adc02aac4e489cb262e108a92a1e0d3121ea9f99ca50a32d25d31b4c7957844",
 )

@@ -31,6 +31,8 @@ EXPECTED_PARAMETERS = {
     "qat-smooth-lsq": {"step", "offset"},
     "qat-smooth-gptq-ends8": {"step", "offset"},
     "qat-smooth-gptq": {"step", "offset"},
+    "qat-even-gptq-ends8": {"step", "offset"},
+    "qat-even-gptq": {"step", "offset"},
     "pact": {"upper", "lower"},
     "dorefa": set(),
     "ewgs": {"upper", "lower"},
@@ -204,7 +206,7 @@ def test_both_operands_of_attention_have_quantizers() -> None:
     assert {name for name, count in counts.items() if count == 2} == {"blocks.1.0.scores", "blocks.1.0.mix"}
 
 
-@pytest.mark.parametrize("method", ["smooth-gptq-ends8", "qat-smooth-gptq-ends8"])
+@pytest.mark.parametrize("method", [name for name in Ganq.methods if name.endswith("-ends8")])
 def test_wider_ends_are_the_first_and_last_layers_and_no_others(method: str) -> None:
     module, exact, inputs = quantize(method, "W4A8")
     _assert_ends(
