@@ -70,7 +70,7 @@ PLACES = {"far": (1.15, 0.2), "near": (1.02, 0.02), "same": (1.0, 0.0)}
 """Scale and shift of the generator's features against the reference's."""
 SINGLE = ("frechet", "kid")
 PAIRED = ("frechet_delta", "kid_delta", "frechet_paired")
-QUANTIZATIONS = ("coarse", "near-identical", "exchangeable", "unpaired")
+QUANTIZATIONS = ("coarse", "scaled", "near-identical", "exchangeable", "unpaired")
 SIZES = ((4, 100), (6, 180), (12, 150), (12, 600), (24, 400))
 FULL = (192, 5000)
 """Features and images of a suite with the embedded network."""
@@ -135,6 +135,8 @@ class World:
         match self.case.quantization:
             case "coarse":
                 return fp32, np.round(fp32 * 3) / 3
+            case "scaled":
+                return fp32, 1.05 * fp32
             case "near-identical":
                 return fp32, noisy(0.01)
             case "exchangeable":
@@ -207,8 +209,8 @@ def page(document: Mapping[str, Any]) -> str:
             f"size, {dim} of {n} images, with a fixed reference, redrawn {figures['redraws']} times. An "
             "interval holds if the expectation at this N, the mean of all estimates, lies in it; an exact "
             f"95 % interval would show a coverage with a standard deviation of {figures['noise']:.1%}. A "
-            "delta is that of quantized features to full precision's, paired by row: rounded, nearly the "
-            "same, with errors of one size on both sides so that its expectation is 0, and, for comparison, "
+            "delta is that of quantized features to full precision's, paired by row: rounded, scaled, "
+            "nearly the same, with errors of one size on both sides so that its expectation is 0, and, for comparison, "
             "drawn apart.",
             "",
             "| estimate | features | quantized | held | too high | too low | mean SE / true |",

@@ -26,16 +26,18 @@ network that judges the board.
 
 In the order of what they cost, the recipes are:
 
-1. **Range setting.** At W8A8: ranges of least squared error per output channel, after SmoothQuant has
-   evened out the input channels (`ganq.smooth`). StyleGAN2 needs its style brought to a largest value
-   of 1 around each convolution, or single latents stretch every range.
-2. **Rounding with compensation.** At W4A8 rounding decides: GPTQ's order and compensation after
-   SmoothQuant, with the full-precision layer on its own inputs as the target, in seconds and without a
-   gradient (`ganq.smooth-gptq`).
-3. **Wider ends.** The first and last layers at 8 bits (`ganq.smooth-gptq-ends8`): they are small, and
+1. **Evening out, then range setting.** At W8A8: ranges of least squared error per output channel, after
+   input channels (SmoothQuant) and images have been brought to one size (`ganq.even`; `ganq.smooth` is
+   without the second). What convolutions read differs from image to image as much as from channel to
+   channel; one factor per image, put back behind the convolution, keeps rare images from being clipped
+   and the others from a coarse grid. Where instance norms do that already it changes little.
+2. **Rounding with compensation.** At W4A8 rounding decides: GPTQ's order and compensation, with the
+   full-precision layer on its own inputs as the target, in seconds and without a gradient
+   (`ganq.even-gptq`).
+3. **Wider ends.** The first and last layers at 8 bits (`ganq.even-gptq-ends8`): they are small, and
    what goes wrong in them reaches every pixel. The boards name those layers in the row.
-4. **Fine-tuning towards itself.** A hundred to four hundred steps of distillation with learned steps,
-   from there (`ganq.qat-smooth-gptq-ends8+distill-short`, `+distill`).
+4. **Fine-tuning towards itself.** A hundred to sixteen hundred steps of distillation with learned
+   steps, from there (`ganq.qat-even-gptq-ends8+distill-short`, `+distill`, `+distill-long`).
 """
 
 

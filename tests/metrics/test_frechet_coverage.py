@@ -88,6 +88,19 @@ def test_intervals_of_a_delta_cover_its_expectation(noise: Noise, quantize: str)
     assert 0.92 <= covered <= (1.0 if quantize == "unpaired" else 0.98)
 
 
+@pytest.mark.parametrize("factor", [0.95, 1.05])
+def test_a_delta_is_missed_on_either_side_alike(factor: float) -> None:
+    """Contrast changed throughout: few bright images make up most of the delta, and all on one side."""
+    world = World(rectified, "coarse")
+    draws = [world.draw()[0] for _ in range(REDRAWS)]
+    estimates = [frechet_delta(world.reference, fp32, factor * fp32) for fp32 in draws]
+    expectation = np.mean([estimate.value for estimate in estimates])
+    above = np.mean([(estimate.low or 0) > expectation for estimate in estimates])
+    below = np.mean([(estimate.high or 0) < expectation for estimate in estimates])
+    assert 0.02 <= above + below <= 0.08
+    assert min(above, below) >= 0.01
+
+
 @pytest.mark.parametrize("quantize", ["coarse", "near-identical", "exchangeable", "unpaired"])
 def test_paired_distances_near_zero_are_never_overstated(quantize: str) -> None:
     world = World(gaussian, quantize)
