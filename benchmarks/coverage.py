@@ -210,8 +210,8 @@ def page(document: Mapping[str, Any]) -> str:
             "interval holds if the expectation at this N, the mean of all estimates, lies in it; an exact "
             f"95 % interval would show a coverage with a standard deviation of {figures['noise']:.1%}. A "
             "delta is that of quantized features to full precision's, paired by row: rounded, scaled, "
-            "nearly the same, with errors of one size on both sides so that its expectation is 0, and, for comparison, "
-            "drawn apart.",
+            "nearly the same, with errors of one size on both sides so that its expectation is 0, and, for "
+            "comparison, drawn apart.",
             "",
             "| estimate | features | quantized | held | too high | too low | mean SE / true |",
             "|---|---|---|---|---|---|---|",
