@@ -39,13 +39,14 @@ def seed_rows(records: Iterable[Record], folder: Path) -> list[SeedRow]:
             name = f"{cell.suite}-v{cell.suite_version} {cell.gan} {cell.label.rpartition('.s')[0]}"
             rows.setdefault((name, metric.identity), {})[cell.seed] = record
     return [
-        SeedRow(name, _combined(list(found.values()), folder))
+        SeedRow(name, combined(list(found.values()), folder))
         for (name, _), found in sorted(rows.items())
         if len(found) > 1
     ]
 
 
-def _combined(records: list[Record], folder: Path) -> SeedSummary:
+def combined(records: list[Record], folder: Path) -> SeedSummary:
+    """The paired delta of one configuration's records, one for each seed, taken together."""
     metrics = [record.metrics[METRIC] for record in records]
     estimates = [Estimate(each.value, each.se, each.low, each.high, each.n) for each in metrics]
     found = [kept(folder, each.value, each.identity or "", each.n) for each in metrics]

@@ -1,0 +1,130 @@
+"""How near to full precision the best methods come, with all seeds taken together.
+
+    python benchmarks/claim.py --out docs/claim.json [--results results/claim-v1]
+
+Nothing is run here: the figures are those of the records of suite `claim`. The standard error over inputs
+needs the influence values that lie in the cache folder of the machine that made the records, see `ganqbench
+seeds`; elsewhere it is the most that it can be. A page beside the file, of the same name, shows the figures.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from figures import options, publish
+
+from ganqbench.harness.influence import FOLDER, METRIC
+from ganqbench.harness.seed_rows import combined
+from ganqbench.home import home
+from ganqbench.metrics.interval import normal_quantile
+from ganqbench.records.schema import Record
+from ganqbench.records.validate import validate
+
+_HEAD = (
+    "| bits | method | seeds | Δ | SE | limit | each seed | PSNR, dB | worst | precision | recall | CPU-s |",
+    "|---" * 12 + "|",
+)
+
+
+def rows(records: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
+    """One entry per GAN, width and method, in order of the limit; distances in per cent of FP32's."""
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        cell = record.cell
+        method = f"{cell.adapter}.{cell.method}" + (f"+{cell.recipe}" if cell.recipe else "")
+        groups.setdefault((cell.gan, str(cell.bits), method), []).append(record)
+    whole = {gan: found[0] for (gan, _, _), found in groups.items() if found[0].cell.is_baseline}
+    found = [
+        {"gan": gan, "bits": bits, "method": method, **_row(runs, whole[gan], influences)}
+        for (gan, bits, method), runs in groups.items()
+        if not runs[0].cell.is_baseline and all(run.status == "ok" for run in runs)
+    ]
+    return sorted(found, key=lambda row: (row["gan"], row["bits"], row["limit"] or 0, -row["psnr"]))
+
+
+def _row(runs: list[Record], whole: Record, influences: Path) -> dict[str, Any]:
+    runs = sorted(runs, key=lambda run: run.cell.seed)
+    row: dict[str, Any] = {
+        "seeds": [run.cell.seed for run in runs],
+        "psnr": fmean(run.metrics["psnr"].value for run in runs),
+        "worst": min(run.metrics["psnr"].worst or 0.0 for run in runs),
+        "n": runs[0].metrics["psnr"].n,
+        "cpu_s": fmean(map(_spent, runs)),
+        **dict.fromkeys(("delta", "se", "limit", "exact", "each", "precision", "recall")),
+    }
+    if METRIC not in whole.metrics and "fid" not in whole.metrics:
+        return row
+    percent = 100 / whole.metrics["fid"].value
+    summary = combined(runs, influences)
+    row |= {
+        "delta": percent * summary.mean,
+        "exact": summary.exact,
+        "each": [percent * run.metrics[METRIC].value for run in runs],
+    }
+    for name in ("precision", "recall"):
+        row[name] = fmean(run.metrics[name].value for run in runs) - whole.metrics[name].value
+    if summary.sampling_se is not None:
+        row["se"] = percent * summary.sampling_se
+        row["limit"] = row["delta"] + normal_quantile() * row["se"]
+    return row
+
+
+def _spent(run: Record) -> float:
+    """CPU seconds from the calibration items to the finished generator."""
+    return sum(phase.cpu_s for name, phase in run.cost.phases.items() if name in ("quantize", "fine-tune"))
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The figures as a page of the docs."""
+    lines = [
+        "# As good as full precision?",
+        "",
+        f"Made by `{document['command']}` of the records of suite `claim`. Δ is the paired difference to "
+        "full precision's Fréchet distance, in per cent of that distance and as a mean over the seeds; SE is "
+        "its standard error over the inputs, which are the same for all seeds (influence values averaged "
+        "over the seeds first; ≤ where these were not at hand and it is the most it can be), and the limit "
+        "is Δ + 1.96 SE. PSNR is to full precision's images, its worst that of a single image under any "
+        "seed; precision and recall are differences to full precision's. CPU seconds are those of "
+        "calibration and training, per seed. `ends8` keeps the first and last layers at 8 bits; everything "
+        "else has the width stated.",
+    ]
+    for gan in dict.fromkeys(row["gan"] for row in document["rows"]):
+        own = [row for row in document["rows"] if row["gan"] == gan]
+        lines += ["", f"## {gan}", "", f"{own[0]['n']:,} images.", "", *_HEAD, *map(_line, own)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    def signed(value: float | None, digits: str, unit: str = " %") -> str:
+        return "-" if value is None else f"{value:+{digits}}{unit}"
+
+    error = "-" if row["se"] is None else f"{'' if row['exact'] else '≤ '}{row['se']:.2f} %"
+    each = ", ".join(f"{value:+.2f}" for value in row["each"] or ()) or "-"
+    cells = (
+        *(row["bits"], f"`{row['method']}`", str(len(row["seeds"]))),
+        *(signed(row["delta"], ".2f"), error, signed(row["limit"], ".2f"), each),
+        *(f"{row['psnr']:.2f}", f"{row['worst']:.2f}"),
+        *(signed(row["precision"], ".4f", ""), signed(row["recall"], ".4f", ""), f"{row['cpu_s']:.0f}"),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def main(arguments: list[str]) -> None:
+    """Write the figures and their page."""
+    parser = options(__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results/claim-v1"))
+    chosen = parser.parse_args(arguments)
+    records = [record for _, record in validate(chosen.results).records]
+    if not records:
+        parser.error(f"there are no valid records in {chosen.results}: run suite claim first")
+    document = publish(__file__, arguments, chosen, {"rows": rows(records, home() / FOLDER)})
+    if chosen.out:
+        chosen.out.with_suffix(".md").write_text(page(document), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,50 @@
+"""The page of the claim says what its figures say, and these are those of the committed records."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ganqbench.records.validate import validate
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def claim(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    spec = importlib.util.spec_from_file_location("claim", ROOT / "benchmarks" / "claim.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def document() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "docs" / "claim.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_page_is_that_of_the_figures(claim: ModuleType) -> None:
+    assert (ROOT / "docs" / "claim.md").read_text(encoding="utf-8") == claim.page(document())
+
+
+def test_the_figures_are_those_of_the_records(claim: ModuleType, tmp_path: Path) -> None:
+    """Without influence values a standard error is the most it can be; all else is the same."""
+    records = [record for _, record in validate(ROOT / "results" / "claim-v1").records]
+    again = {(row["gan"], row["bits"], row["method"]): row for row in claim.rows(records, tmp_path)}
+    rows = document()["rows"]
+    assert len(rows) == len(again) >= 15
+    for row in rows:
+        other = again[row["gan"], row["bits"], row["method"]]
+        for name in ("seeds", "n", "delta", "each", "psnr", "worst", "precision", "recall", "cpu_s"):
+            assert row[name] == pytest.approx(other[name], rel=1e-12), name
+        if row["delta"] is not None:
+            assert row["se"] <= other["se"] * (1 + 1e-9)
+            assert row["limit"] == pytest.approx(row["delta"] + 1.96 * row["se"], abs=1e-3)
