@@ -10,6 +10,7 @@ import click
 import torch
 
 if TYPE_CHECKING:
+    from ganqbench.train.data import Cifar10
     from ganqbench.train.gan_recipe import GanRecipe
 
 _CACHE = Path.home() / ".cache" / "ganqbench" / "data"
@@ -24,6 +25,13 @@ def _data_options(command: click.decorators.FC) -> click.decorators.FC:
         "--source", type=click.Choice(["cifar10-jpeg", "cifar10"]), default="cifar10-jpeg"
     )(command)
     return click.option("--cache", type=click.Path(path_type=Path), default=_CACHE)(command)
+
+
+def _cifar10(data: Path, source: str, cache: Path) -> Cifar10:
+    """The images, decoded once."""
+    from ganqbench.train.data import load_cifar10
+
+    return load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
 
 
 def _recipe(network: str) -> GanRecipe:
@@ -62,10 +70,9 @@ def classifier(
     from safetensors.torch import load_file
 
     from ganqbench.train.classifier import CONFIGS, REFINEMENTS, train_classifier
-    from ganqbench.train.data import load_cifar10
     from ganqbench.train.publish import publish_classifier
 
-    cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
+    cifar = _cifar10(data, source, cache)
     if init is not None and network not in REFINEMENTS:
         raise click.UsageError(f"No refinement of {network} is written down: leave --init out.")
     config = CONFIGS[network] if init is None else REFINEMENTS[network]
@@ -134,7 +141,6 @@ def gan(
     """Train a class-conditional GAN on CIFAR-10 against the frozen teacher."""
     from safetensors.torch import load_file
 
-    from ganqbench.train.data import load_cifar10
     from ganqbench.train.gan import publish_gan, train_gan
     from ganqbench.train.teacher import load_teacher
 
@@ -146,7 +152,7 @@ def gan(
         batch=base.batch if batch is None else batch,
         seed=base.seed if seed is None else seed,
     )
-    cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
+    cifar = _cifar10(data, source, cache)
     teacher = load_teacher()
     if not publish_only:
         train_gan(recipe, cifar, teacher, out, load_file(init) if init else None)
@@ -183,7 +189,6 @@ def match(
     """Bring a trained GAN's feature moments to the data's, without a discriminator."""
     from safetensors.torch import load_file
 
-    from ganqbench.train.data import load_cifar10
     from ganqbench.train.gan import publish_gan
     from ganqbench.train.match import Matching, match_gan
     from ganqbench.train.teacher import load_eyes
@@ -191,7 +196,7 @@ def match(
     recipe = _recipe(network)
     changes = {"steps": steps, "learning_rate": rate, "seed": seed}
     config = replace(recipe.matching, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
-    cifar = load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
+    cifar = _cifar10(data, source, cache)
     eyes = load_eyes()
     matching = Matching(recipe, config, cifar, eyes, out, load_file(init))
     if publish_only:
