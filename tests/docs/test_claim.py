@@ -50,5 +50,6 @@ def test_the_figures_are_those_of_the_records(claim: ModuleType, tmp_path: Path)
         if row["delta"] is not None:
             for name in ("delta", "each", "precision", "recall"):
                 assert row[name] == pytest.approx(other[name], rel=1e-9, abs=1e-12), name
-            assert row["se"] <= other["se"] * (1 + 1e-9)
+            # A record's own error is corrected for the second order, which averaged influences are not.
+            assert row["se"] <= other["se"] * 1.01
             assert row["limit"] == pytest.approx(row["delta"] + 1.96 * row["se"], abs=1e-3)
