@@ -23,6 +23,7 @@ from ganqbench.home import home
 from ganqbench.metrics.interval import normal_quantile
 from ganqbench.records.schema import Record
 from ganqbench.records.validate import validate
+from ganqbench.site.identity import space
 
 _HEAD = (
     "| bits | method | seeds | Δ | SE | limit | each seed | PSNR, dB | worst | precision | recall | CPU-s |",
@@ -31,17 +32,22 @@ _HEAD = (
 
 
 def rows(records: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
-    """One entry per GAN, width and method, in order of the limit; distances in per cent of FP32's."""
+    """One entry per GAN, width and method, in order of the limit; distances in per cent of FP32's.
+
+    Raises ValueError rather than leave out a cell that failed, or average what was measured differently.
+    """
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
         cell = record.cell
+        if record.status != "ok":
+            raise ValueError(f"{cell.gan} {cell.label} is {record.status}: run suite claim again")
         method = f"{cell.adapter}.{cell.method}" + (f"+{cell.recipe}" if cell.recipe else "")
         groups.setdefault((cell.gan, str(cell.bits), method), []).append(record)
     whole = {gan: found[0] for (gan, _, _), found in groups.items() if found[0].cell.is_baseline}
     found = [
         {"gan": gan, "bits": bits, "method": method, **_row(runs, whole[gan], influences)}
         for (gan, bits, method), runs in groups.items()
-        if not runs[0].cell.is_baseline and all(run.status == "ok" for run in runs)
+        if not runs[0].cell.is_baseline
     ]
     return sorted(found, key=lambda row: (row["gan"], row["bits"], row["limit"] or 0, -row["psnr"]))
 
@@ -56,8 +62,11 @@ def _row(runs: list[Record], whole: Record, influences: Path) -> dict[str, Any]:
         "cpu_s": fmean(map(_spent, runs)),
         **dict.fromkeys(("delta", "se", "limit", "exact", "each", "precision", "recall")),
     }
-    if METRIC not in whole.metrics and "fid" not in whole.metrics:
+    if "fid" not in whole.metrics:
         return row
+    measured = [whole.metrics["fid"], *(run.metrics[METRIC] for run in runs)]
+    if len({space(metric.identity or "") for metric in measured}) > 1:
+        raise ValueError(f"{runs[0].cell.gan} {runs[0].cell.label}: seeds or FP32 were measured differently")
     percent = 100 / whole.metrics["fid"].value
     summary = combined(runs, influences)
     row |= {

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ganqbench.records.schema import Record
 from ganqbench.records.validate import validate
 
 ROOT = Path(__file__).parents[2]
@@ -53,3 +54,27 @@ def test_the_figures_are_those_of_the_records(claim: ModuleType, tmp_path: Path)
             # A record's own error is corrected for the second order, which averaged influences are not.
             assert row["se"] <= other["se"] * 1.01
             assert row["limit"] == pytest.approx(row["delta"] + 1.96 * row["se"], abs=1e-3)
+
+
+def _records() -> list[Record]:
+    records = [record for _, record in validate(ROOT / "results" / "claim-v1").records]
+    return [record for record in records if record.cell.gan == "sagan-cifar10"]
+
+
+def test_seeds_that_were_measured_differently_are_never_averaged(claim: ModuleType, tmp_path: Path) -> None:
+    records = _records()
+    index = next(k for k, record in enumerate(records) if record.cell.seed == 1)
+    metric = records[index].metrics["fid_delta"]
+    assert metric.identity is not None
+    other = metric.model_copy(update={"identity": metric.identity.replace("ref=", "ref=0")})
+    metrics = {**records[index].metrics, "fid_delta": other}
+    records[index] = records[index].model_copy(update={"metrics": metrics})
+    with pytest.raises(ValueError, match="measured differently"):
+        claim.rows(records, tmp_path)
+
+
+def test_a_cell_that_failed_is_not_left_out(claim: ModuleType, tmp_path: Path) -> None:
+    records = _records()
+    records[-1] = records[-1].model_copy(update={"status": "failed"})
+    with pytest.raises(ValueError, match="is failed"):
+        claim.rows(records, tmp_path)

@@ -51,6 +51,15 @@ def test_a_constant_channel_is_no_division_by_zero() -> None:
     assert torch.isfinite(relative_error(flat + 0.1, flat))
 
 
+def test_a_channel_that_hardly_fires_weighs_no_more_than_the_others() -> None:
+    teacher = draw(8, 4, 8, 8)
+    teacher[:, 0] *= 1e-3
+    student = teacher.clone()
+    student[:, 0] += 0.1  # a hundred deviations of its own, a tenth of one of the others'
+    expected = 0.1**2 / (0.1 * float(teacher.var(dim=(0, 2, 3)).mean())) / 4
+    assert float(moment_error([student], [teacher])) == pytest.approx(expected, rel=1e-3)
+
+
 def test_unequal_lists_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         mean_error([draw(1, 1, 2, 2)], [])
