@@ -14,7 +14,7 @@ from ganqbench.site.load import load
 
 BEGIN = "<!-- Made by `python -m ganqbench.site.summary results README.md`, which a test compares. -->\n"
 END = "<!-- Here the findings end. -->\n"
-SUITE = "mini"
+SUITE = "claim"
 
 
 def summary(shown: Iterable[Board]) -> str:
