@@ -1,10 +1,11 @@
 """How near to full precision the best methods come, with all seeds taken together.
 
-    python benchmarks/claim.py --out docs/claim.json [--results results/claim-v1]
+    python benchmarks/claim.py --out docs/claim.json
 
-Nothing is run here: the figures are those of the records of suite `claim`. The standard error over inputs
-needs the influence values that lie in the cache folder of the machine that made the records, see `ganqbench
-seeds`; elsewhere it is the most that it can be. A page beside the file, of the same name, shows the figures.
+Nothing is run here: the figures are those of the records of suite `claim`, and beside them those of suite
+`confirm`, which judges the same images by another network. The standard error over inputs needs the influence
+values that lie in the cache folder of the machine that made the records, see `ganqbench seeds`; elsewhere it
+is the most that it can be. A page beside the file, of the same name, shows the figures.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from ganqbench.records.validate import validate
 from ganqbench.site.identity import space
 
 _HEAD = (
-    "| bits | method | seeds | Δ | SE | limit | each seed | PSNR, dB | worst | precision | recall | CPU-s |",
-    "|---" * 12 + "|",
+    "| bits | method | seeds | Δ | SE | limit | each seed | in the third network | PSNR, dB | worst "
+    "| precision | recall | CPU-s |",
+    "|---" * 13 + "|",
 )
 
 
@@ -50,6 +52,22 @@ def rows(records: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
         if not runs[0].cell.is_baseline
     ]
     return sorted(found, key=lambda row: (row["gan"], row["bits"], row["limit"] or 0, -row["psnr"]))
+
+
+def confirmed(found: list[dict[str, Any]], again: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
+    """The rows with `third`: what the records of the other network say of the same cells, None where nothing.
+
+    Raises ValueError where they were measured on other numbers of images.
+    """
+    third = {(row["gan"], row["bits"], row["method"]): row for row in rows(again, influences)}
+    kept = ("seeds", "delta", "se", "limit", "exact", "each")
+    made = []
+    for row in found:
+        other = third.get((row["gan"], row["bits"], row["method"]))
+        if other is not None and other["n"] != row["n"]:
+            raise ValueError(f"{row['gan']} {row['method']}: {row['n']} images here, {other['n']} there")
+        made.append({**row, "third": None if other is None else {name: other[name] for name in kept}})
+    return made
 
 
 def _row(runs: list[Record], whole: Record, influences: Path) -> dict[str, Any]:
@@ -96,10 +114,11 @@ def page(document: Mapping[str, Any]) -> str:
         "full precision's Fréchet distance, in per cent of that distance and as a mean over the seeds; SE is "
         "its standard error over the inputs, which are the same for all seeds (influence values averaged "
         "over the seeds first; ≤ where these were not at hand and it is the most it can be), and the limit "
-        "is Δ + 1.96 SE. PSNR is to full precision's images, its worst that of a single image under any "
-        "seed; precision and recall are differences to full precision's. CPU seconds are those of "
-        "calibration and training, per seed. `ends8` keeps the first and last layers at 8 bits; everything "
-        "else has the width stated.",
+        "is Δ + 1.96 SE. The third network shares neither seed, shape nor activation with the one that "
+        "judges; of it the records of suite `confirm` give Δ, the limit in brackets and each seed. PSNR is "
+        "to full precision's images, its worst that of a single image under any seed; precision and recall "
+        "are differences to full precision's. CPU seconds are those of calibration and training, per seed. "
+        "`ends8` keeps the first and last layers at 8 bits; everything else has the width stated.",
     ]
     for gan in dict.fromkeys(row["gan"] for row in document["rows"]):
         own = [row for row in document["rows"] if row["gan"] == gan]
@@ -116,21 +135,33 @@ def _line(row: Mapping[str, Any]) -> str:
     cells = (
         *(row["bits"], f"`{row['method']}`", str(len(row["seeds"]))),
         *(signed(row["delta"], ".2f"), error, signed(row["limit"], ".2f"), each),
+        _third(row["third"]),
         *(f"{row['psnr']:.2f}", f"{row['worst']:.2f}"),
         *(signed(row["precision"], ".4f", ""), signed(row["recall"], ".4f", ""), f"{row['cpu_s']:.0f}"),
     )
     return f"| {' | '.join(cells)} |"
 
 
+def _third(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["delta"] is None:
+        return "-"
+    each = ", ".join(f"{value:+.2f}" for value in row["each"])
+    return f"{row['delta']:+.2f} % ({'' if row['exact'] else '≤ '}{row['limit']:+.2f} %): {each}"
+
+
 def main(arguments: list[str]) -> None:
     """Write the figures and their page."""
     parser = options(__doc__)
     parser.add_argument("--results", type=Path, default=Path("results/claim-v1"))
+    parser.add_argument("--confirm", type=Path, default=Path("results/confirm-v1"))
     chosen = parser.parse_args(arguments)
     records = [record for _, record in validate(chosen.results).records]
     if not records:
         parser.error(f"there are no valid records in {chosen.results}: run suite claim first")
-    document = publish(__file__, arguments, chosen, {"rows": rows(records, home() / FOLDER)})
+    again = [record for _, record in validate(chosen.confirm).records]
+    influences = home() / FOLDER
+    found = confirmed(rows(records, influences), again, influences)
+    document = publish(__file__, arguments, chosen, {"rows": found})
     if chosen.out:
         chosen.out.with_suffix(".md").write_text(page(document), encoding="utf-8")
 

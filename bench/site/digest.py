@@ -11,11 +11,15 @@ from ganqbench.site.assemble import boards
 from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY, Column
 from ganqbench.site.findings import findings
+from ganqbench.site.ingredients import SUITE as STUDY
+from ganqbench.site.ingredients import ingredients
 from ganqbench.site.load import load
 from ganqbench.site.row import Row
 
 OWN = "ganq"
 """The adapter whose rows stand beside the best of all others."""
+_ELSEWHERE = (STUDY, "confirm")
+"""Suites whose records stand in a table of their own, here or on the page of the claim."""
 _COLUMNS = ("fid_delta", "psnr", "calibration_s")
 
 _INTRODUCTION = """# Findings
@@ -42,11 +46,12 @@ In the order of what they cost, the recipes are:
 
 
 def digest(shown: Iterable[Board]) -> str:
-    """The page: what the boards of each suite's newest version say, our methods beside the best other."""
+    """The page: what each ingredient does, and what the newest boards say, ours beside the best other."""
     every = list(shown)
     newest = {(board.suite, board.gan): board.version for board in sorted(every, key=lambda b: b.version)}
     kept = [board for board in every if board.results and newest[board.suite, board.gan] == board.version]
-    return "\n".join([_INTRODUCTION, *("\n".join(_section(board)) for board in kept)])
+    ranked = [board for board in kept if board.suite not in _ELSEWHERE]
+    return "\n".join([_INTRODUCTION, ingredients(every), *("\n".join(_section(board)) for board in ranked)])
 
 
 def _section(board: Board) -> Iterator[str]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ganqbench.site import format as fmt
 from ganqbench.site.board import Board, bits_order
+from ganqbench.site.columns import BY_KEY
 from ganqbench.site.judge import MARGIN
 from ganqbench.site.names import backend
 from ganqbench.site.row import Row
@@ -100,10 +101,19 @@ def _details(board: Board, row: Row) -> str:
     step = board.yardstick
     if step is not board.lead and row.get(step.key) is not None:
         text += f", {step.cell(row.values)} {step.interval(row.values)} against FP32".replace("  ", " ")
-        text += f": {row.judged.verdict.value}" if row.judged else ""
+        text += f": {row.judged.verdict.value} ({_weight(row)})" if row.judged else ""
     worst = row.get(f"{board.lead.key}_worst")
     if worst is not None:
         text += f", worst image {board.lead.text(worst)}{fmt.SPACE}{board.lead.unit}"
+    return text
+
+
+def _weight(row: Row) -> str:
+    """What a verdict rests on: how many seeds, and how far the images are from FP32's own."""
+    text = "one seed" if row.seeds_ok == 1 else fmt.plural(row.seeds_ok, "seed")
+    psnr = row.get("psnr")
+    if psnr is not None:
+        text += f", {BY_KEY['psnr'].text(psnr)}{fmt.SPACE}dB from its images"
     return text
 
 

@@ -53,7 +53,7 @@ GANS: Mapping[str, Gan] = {
     "cyclegan-zebra2horse": Gan("CycleGAN zebra2horse", "zebra2horse", "Zebra to horse"),
 }
 # The more images a suite takes, the further in front its numbers stand.
-SUITE_ORDER = ("paper", "full", "standard", "mini")
+SUITE_ORDER = ("paper", "full", "claim", "standard", "mini", "study", "confirm")
 ARCHITECTURES: Mapping[str, str] = {"stylegan2": "StyleGAN2", "sagan": "SAGAN", "cyclegan": "CycleGAN"}
 STATES: Mapping[str, str] = {"failed": "\u2715 failed", "skipped": "\u2205 unsupported"}
 """What stands in place of a number. A record says `skipped` where its backend declined the cell."""
@@ -92,7 +92,7 @@ def gan(name: str) -> Gan:
 
 
 def suite_rank(name: str) -> tuple[int, str]:
-    """Sort key that puts the suite with most images first and unknown ones last."""
+    """Sort key that puts the suite whose answers count most first and unknown ones last."""
     known = SUITE_ORDER.index(name) if name in SUITE_ORDER else len(SUITE_ORDER)
     return known, name
 

@@ -56,6 +56,26 @@ def test_the_figures_are_those_of_the_records(claim: ModuleType, tmp_path: Path)
             assert row["limit"] == pytest.approx(row["delta"] + 1.96 * row["se"], abs=1e-3)
 
 
+def test_the_third_network_says_what_its_records_say(claim: ModuleType, tmp_path: Path) -> None:
+    records = [record for _, record in validate(ROOT / "results" / "confirm-v1").records]
+    again = {(row["gan"], row["bits"], row["method"]): row for row in claim.rows(records, tmp_path)}
+    shown = {(row["gan"], row["bits"], row["method"]): row for row in document()["rows"]}
+    assert again.keys() <= shown.keys()
+    assert {key for key, row in shown.items() if row["third"]} == again.keys()
+    for key, other in again.items():
+        third = shown[key]["third"]
+        assert third["seeds"] == other["seeds"]
+        assert third["each"] == pytest.approx(other["each"], rel=1e-9)
+        assert third["delta"] == pytest.approx(other["delta"], rel=1e-9)
+        assert third["delta"] != pytest.approx(shown[key]["delta"], rel=1e-3), "the same network judged twice"
+
+
+def test_a_confirmation_on_other_images_is_refused(claim: ModuleType, tmp_path: Path) -> None:
+    found = claim.rows(_records(), tmp_path)
+    with pytest.raises(ValueError, match="images here"):
+        claim.confirmed([{**row, "n": row["n"] + 1} for row in found], _records(), tmp_path)
+
+
 def _records() -> list[Record]:
     records = [record for _, record in validate(ROOT / "results" / "claim-v1").records]
     return [record for record in records if record.cell.gan == "sagan-cifar10"]

@@ -90,7 +90,12 @@ def test_the_smallest_that_holds_is_named(four: Path) -> None:
     assert "2 of 4 rows are no worse" in text
     assert_all_linked(board_of(four))
     assert "Best at W4A8: worse, Brevitas, with an FID of 1.500" in text
-    assert "+0.500 ±0.030 against FP32: worse than FP32" in text
+    assert "+0.500 ±0.030 against FP32: worse than FP32 (one seed, 40.00 dB from its images)" in text
+
+
+def test_a_verdict_says_on_how_many_seeds_it_rests(four: Path) -> None:
+    put(four, "worse", "W4A8", distances(1.5, 0.5, 0.03), cell={"seed": 1})
+    assert "worse than FP32 (2 seeds, 40.00 dB from its images)" in words(board_of(four))
 
 
 def test_what_is_free_is_named(four: Path, tmp_path: Path) -> None:
