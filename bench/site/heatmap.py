@@ -90,10 +90,22 @@ def _heatmap(bits: str, by_gan: Mapping[str, tuple[Board, ...]]) -> Heatmap:
 
 
 def _shown(bits: str, boards: Iterable[Board]) -> Board | None:
-    """The board to show: paired differences before pixels, then the larger suite."""
-    having = [board for board in boards if any(row.status == "ok" for row in _rows(board, bits))]
+    """The board to show: paired differences before pixels, then most backends and methods at this width.
+
+    Of each suite only the newest version counts; `boards` have it first.
+    """
+    newest = {board.suite: board for board in reversed(tuple(boards))}
+    having = [board for board in reversed(newest.values()) if _results(board, bits)]
     paired = [board for board in having if board.yardstick.paired]
-    return next(iter([*paired, *having]), None)
+    return max(paired or having, key=lambda board: _breadth(_results(board, bits)), default=None)
+
+
+def _breadth(rows: list[Row]) -> tuple[int, int]:
+    return len({row.adapter for row in rows}), len(rows)
+
+
+def _results(board: Board, bits: str) -> list[Row]:
+    return [row for row in _rows(board, bits) if row.status == "ok"]
 
 
 def _rows(board: Board, bits: str) -> list[Row]:

@@ -126,6 +126,21 @@ def test_the_map_takes_paired_differences_before_pixels(board: Board, tmp_path: 
     assert wide.boards == (board,)
 
 
+def test_the_map_takes_the_newest_version_of_the_suite_with_most_methods(
+    board: Board, tmp_path: Path
+) -> None:
+    few = {"suite": "claim", "suite_version": 1}
+    put(tmp_path / "few", "baseline", "FP32", None, cell=few)
+    put(tmp_path / "few", "ptq-mse", "W8A8", 0.01, cell=few)
+    old = {"suite": "mini", "suite_version": 0}
+    put(tmp_path / "old", "baseline", "FP32", None, cell=old)
+    for method in ("ptq-mse", "ptq-minmax", "gptq"):
+        put(tmp_path / "old", method, "W8A8", 0.01, cell=old)
+    (claim,), (earlier,) = (boards(load(tmp_path / name).runs) for name in ("few", "old"))
+    assert heatmaps({board.gan: (claim, board, earlier)})[0].boards == (board,)
+    assert heatmaps({board.gan: (claim, earlier)})[0].boards == (earlier,)
+
+
 def test_recipes_stand_side_by_side(board: Board) -> None:
     found = ablation(board)
     assert found is not None
