@@ -21,6 +21,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """Called by mkdocs with a page: tables get the look of the theme, and scroll where they are wide."""
+    html = html.replace("<table>", '<div class="table-responsive"><table class="table table-sm">')
+    return html.replace("</table>", "</table></div>")
+
+
 def guide() -> str:
     """The guide for contributors, whose links are those of the folder above."""
     return GUIDE.read_text(encoding="utf-8").replace("](docs/", "](")
