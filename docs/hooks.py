@@ -17,8 +17,19 @@ GUIDE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Called by mkdocs with the files of `docs/`."""
     files.append(File.generated(config, "commands.md", content=commands()))
-    files.append(File.generated(config, "contributing.md", content=GUIDE.read_text(encoding="utf-8")))
+    files.append(File.generated(config, "contributing.md", content=guide()))
     return files
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Called by mkdocs with a page: tables get the look of the theme, and scroll where they are wide."""
+    html = html.replace("<table>", '<div class="table-responsive"><table class="table table-sm">')
+    return html.replace("</table>", "</table></div>")
+
+
+def guide() -> str:
+    """The guide for contributors, whose links are those of the folder above."""
+    return GUIDE.read_text(encoding="utf-8").replace("](docs/", "](")
 
 
 def commands() -> str:
