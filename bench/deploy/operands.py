@@ -7,9 +7,10 @@ range is found out by feeding it. So is how a method scales channels and images 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,10 @@ def sites(
         run = watch(module, inputs, record=record)
     found, energies = [], {}
     exempt, known = reference.exempt_modules(), {name for name, _ in reference.named_modules()}
-    for site, product in match(plan, run):
-        if site is None:
+    for place, product in match(plan, run):
+        if place is None:
             continue
-        planned = plan.observations[site]
+        planned = plan.observations[place]
         if planned.path in exempt:
             if planned.kind == "linear" and product is not None:
                 energies[planned.path] = seen[product].product.right.detach().numpy().copy()
@@ -76,7 +77,11 @@ def sites(
         if product is None:
             raise _refusal(planned.path, "the quantized generator computes it in some other way")
         try:
-            found.append(_site(planned.path, planned.kind, seen[product], module, known))
+            site = _site(planned.path, planned.kind, seen[product], module, known)
+            if site.levelled:
+                layer = reference.get_submodule(site.path)
+                site = replace(site, factors=_sized(site, layer, seen[product].product.left, module, inputs))
+            found.append(site)
         except affine.NotAffine as reason:
             raise _refusal(planned.path, str(reason)) from reason
     return found, energies
@@ -129,6 +134,52 @@ def _scaling(inserted: nn.Module, operand: Tensor) -> tuple[NDArray[np.float32] 
         return None, False
     alike = bool((factors == factors.flatten()[0]).all()) if levelled else bool((factors == 1).all())
     return None if alike else factors.flatten().numpy().copy(), levelled
+
+
+def _sized(
+    site: Site, reference: nn.Module, operand: Tensor, module: nn.Module, inputs: Inputs
+) -> NDArray[np.float32] | None:
+    """The factors of a levelled site times the constant that its operand doesn't show.
+
+    Items of one size look alike whatever the factors' common scale, yet what the product gets back has it:
+    so the layer's output is set against the product itself. None where all factors are 1.
+    """
+    assert site.values is not None
+    given, given_back = _passed(module, site.path, inputs)
+    plain: Any = copy.deepcopy(reference).requires_grad_(False)
+    plain.weight.copy_(
+        site.values.transpose(0, 1) if plain.weight.shape != site.values.shape else site.values
+    )
+    plain.bias = None
+    product = plain(operand)
+    if site.bias is not None:
+        given_back = given_back - site.bias.view(1, -1, *[1] * (given_back.ndim - 2))
+    channels = (1, -1, *[1] * (given.ndim - 2))
+    factors = torch.ones(given.shape[1]) if site.factors is None else torch.from_numpy(site.factors)
+    size = (given * factors.view(channels)).square().flatten(1).mean(1).sqrt()
+    ratios = (given_back * product).flatten(1).sum(1) / product.square().flatten(1).sum(1) / size
+    scale = ratios.median()
+    if not torch.allclose(ratios, scale, rtol=1e-3, atol=0):
+        raise affine.NotAffine("its items don't get back the size that they lost")
+    exact = factors * scale
+    return None if torch.allclose(exact, torch.ones(()), rtol=1e-5, atol=0) else exact.numpy()
+
+
+def _passed(module: nn.Module, path: str, inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """What a layer is given and what leaves it, with all that is hooked on to it in between."""
+    given: list[Tensor] = []
+    layer = module.get_submodule(path)
+    handles = (
+        layer.register_forward_pre_hook(lambda _, values: given.append(values[0]), prepend=True),
+        layer.register_forward_hook(lambda _, __, output: given.append(output)),
+    )
+    try:
+        with torch.no_grad():
+            module(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return given[0], given[-1]
 
 
 def _activation(module: nn.Module, origin: _Origin | None, operand: Tensor) -> affine.Activation:

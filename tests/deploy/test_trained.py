@@ -16,6 +16,7 @@ from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.operands import sites
 from ganqbench.deploy.parity import parity
 from ganqbench.deploy.session import IntegerSession
+from ganqbench.errors import UserError
 from ganqbench.recipes.fine_tune import fine_tune
 from ganqbench.recipes.recipe import RECIPES
 from ganqbench.zoo.cyclegan import ResnetGenerator
@@ -97,11 +98,19 @@ def test_images_that_are_levelled_before_rounding_are_levelled_in_the_graph(name
             generator = StyleGAN2((8, 8, 8), z_dim=8, w_dim=8, c_dim=3, mapping_layers=2).eval()
             inputs = generator.sample_inputs(4, 0)
     module = quantized(generator, inputs, method, "W8A8")
-    levelled = {site.path: site.levelled for site in sites(module, generator, inputs)[0]}
+    found = sites(module, generator, inputs)[0]
+    levelled = {site.path: site.levelled for site in found}
     convolutions = {
         path for path, layer in generator.named_modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
     }
     assert {path for path, yes in levelled.items() if yes} == convolutions
+    for site in found:
+        if (
+            site.levelled
+        ):  # with their common scale, which no levelled operand shows but the layer's output has
+            divided = module.get_submodule(site.path).equalizer.factors
+            kept = torch.ones_like(divided) if site.factors is None else torch.from_numpy(site.factors)
+            torch.testing.assert_close(kept * divided, torch.ones_like(divided), rtol=1e-4, atol=0)
     graph = quantized_graph(module, generator, inputs)
     session = IntegerSession(deployable(graph))
     # Sizes of images magnify the rounding flips of such narrow layers; not given back they'd show at once.
@@ -125,7 +134,7 @@ class Between(nn.Module):
 
 @pytest.mark.parametrize(
     ("does", "scaled"),
-    [("nothing", ""), ("shift", ""), ("scale", "factors"), ("level", "levelled"), ("largest", "")],
+    [("nothing", ""), ("shift", ""), ("scale", "factors"), ("largest", "")],
 )
 def test_only_a_module_that_scales_and_nothing_else_counts_as_a_scale(does: str, scaled: str) -> None:
     generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
@@ -135,7 +144,17 @@ def test_only_a_module_that_scales_and_nothing_else_counts_as_a_scale(does: str,
     layer.between = Between(does)
     layer.register_forward_pre_hook(lambda one, given: (one.between(given[0]),), prepend=True)
     found = {
-        site.path: "levelled" if site.levelled else "" if site.factors is None else "factors"
-        for site in sites(module, generator, inputs)[0]
+        site.path: "" if site.factors is None else "factors" for site in sites(module, generator, inputs)[0]
     }
     assert found == {path: scaled if path == "model.1" else "" for path in found}
+
+
+def test_images_that_are_levelled_for_good_are_refused() -> None:
+    generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
+    inputs = (torch.rand(2, 3, 16, 16) * 2 - 1,)
+    module = quantized(generator, inputs, "ptq-mse", "W8A8")
+    layer = module.get_submodule("model.1")
+    layer.between = Between("level")
+    layer.register_forward_pre_hook(lambda one, given: (one.between(given[0]),), prepend=True)
+    with pytest.raises(UserError, match=r"model\.1 can't be exported: its items don't get back the size"):
+        sites(module, generator, inputs)
