@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from ganqbench.harness.deployment import Settings
-    from ganqbench.records.schema import Deploy
+    from ganqbench.records.deploy_schema import Deploy
 
 
 @click.command()
@@ -75,7 +75,7 @@ def _measured(text: str, settings: Settings, *, keep: bool) -> Deploy:
     from ganqbench.harness.deploy_part import current_key, with_deploy, write_deploy
     from ganqbench.harness.deployment import deploy as measure
     from ganqbench.harness.prepared import prepare
-    from ganqbench.records.schema import Deploy
+    from ganqbench.records.deploy_schema import Deploy
 
     path = Path(text)
     record = read_record(path) if text.endswith(".json") else None

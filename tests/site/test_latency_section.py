@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ganqbench.records.schema import Deploy
+from ganqbench.records.deploy_schema import Deploy
 from ganqbench.site.render import environment
 from ganqbench.site.timings import timings
 
