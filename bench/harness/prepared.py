@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,12 +56,9 @@ class Prepared:
         """The full-precision generator's graph."""
         return bytes(float_graph(self.reference, self.few).SerializeToString(deterministic=True))
 
-    def batches(self, most: int, size: int = 4) -> Iterator[Inputs]:
-        """The first `most` evaluation items."""
-        most = min(most, self.items.n)
-        return (
-            self.items.source.batch(range(start, min(start + size, most))) for start in range(0, most, size)
-        )
+    def batches(self, most: int) -> Batches:
+        """The first `most` evaluation items, four at a time."""
+        return Batches(self.items.source, min(most, self.items.n), 4)
 
 
 def serialised(graph: ModelProto, *, rewrite: bool = True) -> bytes:
