@@ -14,7 +14,7 @@ from ganqbench.cell import Cell
 from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.float_graph import float_graph
 from ganqbench.deploy.session import IntegerSession, own_session
-from ganqbench.errors import UserError
+from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.measure import calibration_items, evaluation_items
 from ganqbench.harness.own_suite import named_suite
@@ -70,7 +70,7 @@ def prepare(cell: Cell, gans: Gans = ZOO) -> Prepared:
     """Load, quantize and where it has a recipe fine-tune; UserError where the cell can't run here."""
     suite = named_suite(cell.suite, gans)
     if cell.gan not in suite.protocol:
-        raise UserError(f"Suite {cell.suite} has no GAN {cell.gan!r}.", "See `ganqbench list suites`.")
+        raise unknown_name(f"GAN of suite {cell.suite}", cell.gan, suite.protocol)
     protocol, entry, adapter = suite.protocol[cell.gan], gans.entry(cell.gan), load_adapter(cell.adapter)
     check_names(cell, adapter)
     skip = missing(entry) or adapter.skip(cell) or untrainable(cell, adapter)

@@ -44,7 +44,7 @@ def test_what_is_no_record_is_told_in_sentences(
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
-        ("mini/no-gan/ganq.ptq-mse.W8A8.s0", "Suite mini has no GAN 'no-gan'"),
+        ("mini/sagan-cifar/ganq.ptq-mse.W8A8.s0", "'sagan-cifar'. Did you mean sagan-cifar10"),
         ("mini/sagan-cifar10/ganq.ptq-mze.W8A8.s0", "no method of adapter ganq named 'ptq-mze'"),
         ("mini/sagan-cifar10/ganq.ptq-mse+distil.W8A8.s0", "no recipe named 'distil'"),
         ("mini/sagan-cifar10/onnxruntime.ptq-minmax+distill.W8A8.s0", "quantizers that let gradients"),
