@@ -35,6 +35,7 @@ TESTS = {
     "ganqbench.records.rules": ("tests/records",),
     "ganqbench.records.bounds": ("tests/records",),
     "ganqbench.records.schema": ("tests/records",),
+    "ganqbench.records.deploy_schema": ("tests/records",),
     "ganqbench.records.acceptance": ("tests/records",),
 }
 SWAPS: dict[type, type] = {

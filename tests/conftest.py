@@ -9,12 +9,26 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
 # How long an example takes says nothing of the code where others keep the machine busy.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Equal sums in equal order on any machine, and no more of it than one core: several tests share it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 METHOD = re.compile(r"^tests/conformance/.*[\[-](\w+\.[\w-]+?)(-W\d+A\d+|-FP32)?\]$")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from ganqbench.cli.cells import named_cell, read_record
+
 if TYPE_CHECKING:
     from ganqbench.harness.deployment import Settings
-    from ganqbench.records.schema import Deploy
+    from ganqbench.records.deploy_schema import Deploy, Deployed
 
 
 @click.command()
@@ -71,11 +73,10 @@ def deploy(
 
 
 def _measured(text: str, settings: Settings, *, keep: bool) -> Deploy:
-    from ganqbench.cli.export import named_cell, read_record
     from ganqbench.harness.deploy_part import current_key, with_deploy, write_deploy
     from ganqbench.harness.deployment import deploy as measure
     from ganqbench.harness.prepared import prepare
-    from ganqbench.records.schema import Deploy
+    from ganqbench.records.deploy_schema import Deploy
 
     path = Path(text)
     record = read_record(path) if text.endswith(".json") else None
@@ -105,14 +106,14 @@ def _table(text: str, found: Deploy) -> str:
     return "\n".join(lines)
 
 
-def _sentence(line: Any) -> str:
-    if line.reason is not None:
+def _sentence(line: Deployed) -> str:
+    if line.latency_ms is None or line.ratio is None or line.parity is None:
         return f"skipped, {line.reason}"
     words = (
         f"{line.latency_ms.median:.2f} ms ({line.latency_ms.low:.2f} to {line.latency_ms.high:.2f}), "
         f"{line.ratio.median:.2f} times the best full precision, parity {line.parity.psnr:.1f} dB"
     )
-    if line.kind == "int8":
+    if line.change is not None:
         words += (
             f", {line.integer_share or 0:.0%} of MACs in integers of {line.weight_bits} bits, "
             f"change {line.change.psnr:.1f} dB (worst {line.change.worst:.1f})"

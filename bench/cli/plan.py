@@ -53,7 +53,7 @@ def plan(suite_name: str, workers: int | None, results: Path, as_json: bool) -> 
     if whole.skipped:
         click.echo(f"  {whole.skipped:>5} cells that their backend declines")
     absent = left.skipped - whole.skipped
-    for sentence in short:
-        click.echo(f"Warning: {sentence}", err=True)
     if absent > 0:
         click.echo(f"  {absent:>5} cells that lack a file or toolkit here; `ganqbench doctor` says which")
+    for sentence in short:
+        click.echo(f"Warning: {sentence}", err=True)

@@ -100,11 +100,13 @@ def run(
     """
     from ganqbench.errors import UserError
     from ganqbench.harness.calibration_room import too_many_seeds
+    from ganqbench.harness.filters import Filters
     from ganqbench.harness.gans import Gans
     from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.own_suite import NAME as OWN
     from ganqbench.harness.own_suite import named_suite
-    from ganqbench.harness.plan import Filters, make_plan, unjudged
+    from ganqbench.harness.plan import make_plan
+    from ganqbench.harness.skips import unjudged
     from ganqbench.harness.usable import Usable
     from ganqbench.home import home
 

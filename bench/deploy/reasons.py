@@ -7,7 +7,7 @@ class Unavailable(Exception):
     """A runtime, operator or device is not to be had; the message says which, for people."""
 
 
-def first_line(error: BaseException, limit: int = 300) -> str:
-    """The first line of an error of somebody else's, at most `limit` characters."""
+def first_line(error: BaseException) -> str:
+    """The first line of an error of somebody else's, at most 300 characters."""
     lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:limit]
+    return (lines[0] if lines else type(error).__name__)[:300]

@@ -41,14 +41,14 @@ class DaskExecutor(Executor):
 
     def __init__(
         self,
-        scheduler: str | None = None,
-        workers: int = 1,
-        resources: Mapping[str, float] | None = None,
-        shards: int = 1,
+        scheduler: str | None,
+        workers: int,
+        resources: Mapping[str, float],
+        shards: int,
     ) -> None:
         self._scheduler = scheduler
         self._workers = workers
-        self._resources = dict(resources or {})
+        self._resources = dict(resources)
         self._shards = shards
         self._open = ExitStack()
         self._client: Client | None = None

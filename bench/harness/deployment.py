@@ -25,7 +25,7 @@ from ganqbench.deploy.saturation import halved, saturates, weight_bits
 from ganqbench.errors import UserError
 from ganqbench.harness.prepared import Prepared, serialised
 from ganqbench.harness.provenance import hardware, now
-from ganqbench.records.schema import LEAST_PARITY
+from ganqbench.records.deploy_schema import LEAST_PARITY
 
 _COMPARED = {"int8": 16, "fp32": 4}
 """Evaluation items that images are compared on. Full precision has no rounding flips to look for."""

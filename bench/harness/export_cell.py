@@ -8,7 +8,7 @@ from ganqbench.cell import Cell
 from ganqbench.deploy.parity import Parity, parity
 from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError
-from ganqbench.harness.gans import ZOO, Gans
+from ganqbench.harness.gans import Gans
 from ganqbench.harness.prepared import prepare, serialised
 
 ITEMS = 16
@@ -24,8 +24,11 @@ class Exported:
     parity: Parity
 
 
-def export_cell(cell: Cell, gans: Gans = ZOO, *, rewrite: bool = True, least_psnr: float = 30.0) -> Exported:
-    """The integer model of a cell; raises UserError where there is none or it disagrees."""
+def export_cell(cell: Cell, gans: Gans, *, rewrite: bool, least_psnr: float) -> Exported:
+    """The integer model of a cell, with `rewrite` for integer kernels.
+
+    Raises UserError where there is none, or its images agree by less than `least_psnr` dB.
+    """
     if cell.is_baseline:
         raise UserError("Full precision has no graph of integers.", "Choose a quantized cell.")
     prepared = prepare(cell, gans)

@@ -21,8 +21,9 @@ from ganqbench.metrics.extractors import EmbeddedExtractor
 from ganqbench.metrics.frechet_distance import frechet
 from ganqbench.metrics.manifold import prdc
 from ganqbench.protocol import Protocol
-from ganqbench.train.data import ImageSet, load_cifar10
+from ganqbench.train.data import DataError, ImageSet, load_cifar10
 from ganqbench.train.distance import variance_ratio
+from ganqbench.train.emoji import mean_by_base
 from ganqbench.train.grid import save_grid
 from ganqbench.zoo.cyclegan_emoji import CycleGANEmoji
 from ganqbench.zoo.files import safetensors_metadata
@@ -91,12 +92,12 @@ def _stages(made: Mapping[str, Any]) -> list[str]:
 
 def cifar10_card(entry: ZooEntry, data: Path, cache: Path) -> Card:
     """A class-conditional CIFAR-10 generator against the real test images in `data`."""
+    test = load_cifar10(data, "cifar10-jpeg", cache).test
     generator, figures, made = _start(entry)
     judge = Judge.of(entry, _protocol(entry))
     assert judge is not None
     assert isinstance(judge.extractor, EmbeddedExtractor)
     network, reference = judge.extractor, judge.reference
-    test = load_cifar10(data, "cifar10-jpeg", cache).test
     items = Batches(entry.inputs("train"), IMAGES, 50)
     began = time.process_time()
     images = torch.cat([part for _, part in render(generator, items)])
@@ -135,7 +136,10 @@ def emoji_card(entry: ZooEntry) -> Card:
     figures["images per CPU-second, one thread"] = n / (time.process_time() - began)
     targets, inputs = ((side.batch(range(n))[0] + 1) * 127.5 for side in (true, source))
     bases = [source.cluster(item) for item in range(n)]
-    translated, untouched = (_l1(pixels, targets, bases) for pixels in (images.float(), inputs))
+    translated, untouched = (
+        mean_by_base((pixels - targets).abs().mean(dim=(1, 2, 3)).numpy() / 255, bases)
+        for pixels in (images.float(), inputs)
+    )
     figures |= {
         "L1 to the true counterpart on held-out glyphs, 0 to 1": translated,
         "the same of the untranslated input": untouched,
@@ -152,7 +156,10 @@ def card(entry: ZooEntry, data: Path | None, cache: Path) -> Card:
     if isinstance(entry, TrainedEntry):
         if data is None:
             raise UserError(f"The card of {entry.name} needs CIFAR-10.", "Say where it is: --data PATH.")
-        return cifar10_card(entry, data, cache)
+        try:
+            return cifar10_card(entry, data, cache)
+        except DataError as error:
+            raise UserError(f"{error}.", "Give the folder or tar file of CIFAR-10 with --data.") from error
     raise UserError(f"{entry.name} is not a model that was trained here.", "See `ganqbench list gans`.")
 
 
@@ -189,12 +196,3 @@ def _labels(items: Batches) -> Tensor:
 
 def _accuracy(network: EmbeddedExtractor, features: Any, test: ImageSet) -> float:
     return float((network.logits(features).argmax(axis=1) == test.labels).mean())
-
-
-def _l1(images: Tensor, targets: Tensor, bases: list[str]) -> float:
-    """Mean over base glyphs of the mean absolute difference, on the scale 0 to 1."""
-    errors = (images - targets).abs().mean(dim=(1, 2, 3)).numpy() / 255
-    groups: dict[str, list[float]] = {}
-    for base, error in zip(bases, errors, strict=True):
-        groups.setdefault(base, []).append(float(error))
-    return float(np.mean([np.mean(group) for group in groups.values()]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,13 @@ from ganqbench.cell import Cell
 from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.float_graph import float_graph
 from ganqbench.deploy.session import IntegerSession, own_session
-from ganqbench.errors import UserError
+from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.measure import calibration_items, evaluation_items
 from ganqbench.harness.own_suite import named_suite
+from ganqbench.harness.skips import check_names, missing, untrainable
 from ganqbench.recipes.fine_tune import Diverged, fine_tune
-from ganqbench.recipes.recipe import RECIPES
+from ganqbench.recipes.recipe import RECIPES, Inapplicable
 from ganqbench.zoo.generator import Batches, Generator, Inputs
 
 if TYPE_CHECKING:
@@ -56,12 +56,9 @@ class Prepared:
         """The full-precision generator's graph."""
         return bytes(float_graph(self.reference, self.few).SerializeToString(deterministic=True))
 
-    def batches(self, most: int, size: int = 4) -> Iterator[Inputs]:
-        """The first `most` evaluation items."""
-        most = min(most, self.items.n)
-        return (
-            self.items.source.batch(range(start, min(start + size, most))) for start in range(0, most, size)
-        )
+    def batches(self, most: int) -> Batches:
+        """The first `most` evaluation items, four at a time."""
+        return Batches(self.items.source, min(most, self.items.n), 4)
 
 
 def serialised(graph: ModelProto, *, rewrite: bool = True) -> bytes:
@@ -73,13 +70,12 @@ def prepare(cell: Cell, gans: Gans = ZOO) -> Prepared:
     """Load, quantize and where it has a recipe fine-tune; UserError where the cell can't run here."""
     suite = named_suite(cell.suite, gans)
     if cell.gan not in suite.protocol:
-        raise UserError(f"Suite {cell.suite} has no GAN {cell.gan!r}.", "See `ganqbench list suites`.")
+        raise unknown_name(f"GAN of suite {cell.suite}", cell.gan, suite.protocol)
     protocol, entry, adapter = suite.protocol[cell.gan], gans.entry(cell.gan), load_adapter(cell.adapter)
-    if cell.method not in adapter.methods:
-        raise UserError(f"{cell.adapter} has no method {cell.method!r}.", "See `ganqbench list methods`.")
-    declined = adapter.skip(cell)
-    if declined is not None:
-        raise UserError(f"{declined.reason}.", "Choose another method or other bits.")
+    check_names(cell, adapter)
+    skip = missing(entry) or adapter.skip(cell) or untrainable(cell, adapter)
+    if skip is not None:
+        raise UserError(f"{skip.reason}.", "Install what is missing, or choose another method or other bits.")
     torch.set_num_threads(1)
     reference = entry.load().eval()
     calibration = calibration_items(entry, protocol, cell.seed)
@@ -99,23 +95,16 @@ def _quantized(
     module = own_session(adapter.quantize(copy.deepcopy(reference), calibration, cell).eval())
     if cell.recipe is None:
         return module
-    if not adapter.methods[cell.method].trainable:
-        raise UserError(
-            f"{cell.adapter}.{cell.method} can't be fine-tuned.", "Choose a method whose quantizers learn."
-        )
-    if cell.recipe not in RECIPES:
-        raise UserError(f"There is no recipe {cell.recipe!r}.", f"Choose one of {', '.join(RECIPES)}.")
-    recipe = RECIPES[cell.recipe]
     try:
         fine_tune(
             module,
             copy.deepcopy(reference),
             entry,
-            recipe,
+            RECIPES[cell.recipe],
             resolution=protocol.resolution,
             weight_bits=cell.bits.weights,
             seed=cell.seed,
         )
-    except Diverged as error:
+    except (Diverged, Inapplicable) as error:
         raise UserError(str(error), "Export the method without its recipe.") from error
     return module.eval()

@@ -70,7 +70,6 @@ def verify(
     gans: Gans = ZOO,
     *,
     inputs: int | None = None,
-    quiet: bool = False,
 ) -> Iterator[Verdict]:
     """Run the cells of `records` again below the folder `work`; one verdict each, suite by suite.
 
@@ -92,7 +91,7 @@ def verify(
     for number, (suite, members) in enumerate(groups.values()):
         folder = work / str(number)
         plan = _plan(suite, [record for _, record in members], folder, gans)
-        run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs), quiet=quiet)
+        run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs))
         for path, record in members:
             yield _verdict(path, record, folder, suite if inputs is not None else None)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ganqbench.records.schema import LEAST_PARITY, Deploy, Deployed, Record
+from ganqbench.records.deploy_schema import LEAST_PARITY, Deploy, Deployed
+from ganqbench.records.schema import Record
 
 _SLACK = 1e-3
 """Intervals of ratios and of the times that they are ratios of come from the same rounds."""

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from ganqbench.records.canonical import canonical
-from ganqbench.records.schema import Count, Hardware, Name, Part, Record, Sha256, Text
+from ganqbench.records.part import Commit, Count, Hardware, Name, Part, Sha256, Text, Time
+from ganqbench.records.schema import Record
 from ganqbench.records.store import RERUN
 
 MAX_BYTES = 200_000
@@ -32,8 +33,8 @@ class Rerun(Part):
     who: Name
     hardware: Hardware
     versions: Annotated[dict[Name, Name | None], Field(max_length=64)]
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
-    finished: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    commit: Commit | None
+    finished: Time
     compared: Count
     """Metrics that were compared."""
     note: Text | None = None

@@ -149,7 +149,7 @@ def _audit_faults(audit: Audit, bits: Bits) -> Iterator[str]:
         stated = getattr(audit, name)
         if not math.isclose(stated, recounted, rel_tol=SLACK, abs_tol=SLACK):
             yield f"audit.{name} is {stated}, its operations give {recounted:.6f}"
-    bops = sum(op.macs * _width(op.weight_levels) * _width(op.activation_levels) for op in counted)
+    bops = sum(op.macs * math.prod(op.widths) for op in counted)
     bops += audit.hidden_work * 32 * 32
     # Counts per image are rounded up to whole ones, operation by operation.
     if abs(bops - audit.bops) > 32 * 32 * (len(counted) + 1):
@@ -163,8 +163,3 @@ def _audit_faults(audit: Audit, bits: Bits) -> Iterator[str]:
     for op in audit.ops:
         if op.weight_levels == 0 or op.activation_levels == 0:
             yield f"audit: operation {op.site} has an operand of no levels"
-
-
-def _width(levels: int | None) -> int:
-    """Bits that number the levels, 32 where there is no grid."""
-    return 32 if levels is None else max(1, math.ceil(math.log2(max(1, levels))))

@@ -7,29 +7,28 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ganqbench.cell import Bits, Cell, Slug
+from ganqbench.records.deploy_schema import Deploy
 from ganqbench.records.migrations import SCHEMA as SCHEMA
+from ganqbench.records.part import (
+    Commit,
+    Count,
+    Hardware,
+    Name,
+    Part,
+    Sha256,
+    Share,
+    Text,
+    Time,
+    check_interval,
+)
 
 MIN_COVERAGE = 0.95
 """Share of the MACs, declared layers aside, below which a claim of widths does not hold."""
-
-Text = Annotated[str, Field(max_length=4000)]
-Name = Annotated[str, Field(max_length=200)]
-Sha256 = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0, lt=2**53)]
 Seconds = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Status = Literal["ok", "failed", "skipped"]
-LEAST_PARITY = 40.0
-"""Mean PSNR in dB below which a graph is not the generator that was measured, and has no latency."""
-
-
-class Part(BaseModel):
-    """Base of every part of a record: strict, closed, immutable, finite numbers only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Metric(Part):
@@ -46,10 +45,7 @@ class Metric(Part):
 
     @model_validator(mode="after")
     def _ordered(self) -> Metric:
-        if (self.low is None) != (self.high is None):
-            raise ValueError("low and high come together or not at all")
-        if self.low is not None and self.high is not None and not self.low <= self.value <= self.high:
-            raise ValueError(f"value {self.value} lies outside its interval {self.low}..{self.high}")
+        check_interval("value", self.value, self.low, self.high)
         return self
 
 
@@ -75,10 +71,19 @@ class AuditedOp(Part):
     exempt: bool
     declared: bool
 
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Bits that number the levels of either operand; 32 for one on no grid."""
+        return _width(self.weight_levels), _width(self.activation_levels)
+
     def meets(self, bits: Bits) -> bool:
         """Whether both operands have at most the levels that these widths allow."""
         left = 2 ** (bits.activations if self.kind == "matmul" else bits.weights)
         return _within(self.weight_levels, left) and _within(self.activation_levels, 2**bits.activations)
+
+
+def _width(levels: int | None) -> int:
+    return 32 if levels is None else max((levels - 1).bit_length(), 1)
 
 
 def _within(levels: int | None, limit: int) -> bool:
@@ -130,21 +135,9 @@ class Cost(Part):
     `attempts` counts the processes that were started for the cell; none for one skipped beforehand.
     """
 
-    phases: Annotated[dict[Slug, Phase], Field(max_length=20)] = {}
+    phases: dict[Slug, Phase] = Field({}, max_length=20)
     peak_memory: Count | None = None
     attempts: Annotated[int, Field(ge=0, le=100)]
-
-
-class Hardware(Part):
-    """The machine that ran the cell."""
-
-    cpu: Name
-    isa: Annotated[tuple[Slug, ...], Field(max_length=64)]
-    cores: Count
-    threads: Count
-    os: Name
-    accelerator: Name | None
-    """The kind of device that the cell could see beside the processor."""
 
 
 class Preview(Part):
@@ -164,112 +157,15 @@ class Provenance(Part):
     suite: Sha256
     weights: Sha256 | None
     protocol: Annotated[dict[Slug, Count], Field(max_length=16)]
-    inputs: Annotated[dict[Slug, Name], Field(max_length=8)] = {}
+    inputs: dict[Slug, Name] = Field({}, max_length=8)
     baseline_images: Sha256 | None = None
     versions: Annotated[dict[Name, Name | None], Field(max_length=64)]
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
+    commit: Commit | None
     dirty: bool | None
     hardware: Hardware
     command: Text
-    seeds: Annotated[dict[Slug, Count], Field(max_length=16)] = {}
-    finished: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-
-
-class Agreement(Part):
-    """How well two models' uint8 images agree: mean PSNR in dB (at most 100), its worst image, n images."""
-
-    psnr: Annotated[float, Field(le=100)]
-    worst: Annotated[float, Field(le=100)]
-    worst_pixel: Annotated[int, Field(ge=0, le=255)]
-    n: Annotated[int, Field(ge=1)]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Agreement:
-        if self.worst > self.psnr:
-            raise ValueError(f"the worst image, {self.worst} dB, is better than the mean, {self.psnr}")
-        return self
-
-
-class Spread(Part):
-    """A median over interleaved rounds with its 95 % interval."""
-
-    median: Annotated[float, Field(gt=0)]
-    low: Annotated[float, Field(gt=0)]
-    high: Annotated[float, Field(gt=0)]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Spread:
-        if not self.low <= self.median <= self.high:
-            raise ValueError(f"median {self.median} lies outside its interval {self.low}..{self.high}")
-        return self
-
-
-class Throughput(Part):
-    """Batches of `batch` items; `ratio` is that of the latencies, against the best full precision."""
-
-    batch: Annotated[int, Field(ge=2, le=4096)]
-    items_per_s: Spread
-    ratio: Spread
-
-
-class Deployed(Part):
-    """One graph in one runtime, either timed or with the reason why not.
-
-    `parity` is agreement with the module that the graph was written from, `change` an integer graph's
-    agreement with full precision. Times are of one image; `ratio` is how many times as fast as the
-    best full precision of the same run. `integer_share` is the share of MACs that integer kernels
-    executed, as the runtime reports it, `note` names the operators that ran without one, `weight_bits` is
-    the width of the stored weights with sign, and `memory` by how many bytes opening and running the
-    graph let the process grow.
-    """
-
-    runtime: Slug
-    kind: Literal["fp32", "int8"]
-    version: Name | None
-    parity: Agreement | None = None
-    change: Agreement | None = None
-    latency_ms: Spread | None = None
-    cpu_ms: Spread | None = None
-    ratio: Spread | None = None
-    throughput: Throughput | None = None
-    integer_share: Share | None = None
-    weight_bits: Annotated[int, Field(ge=1, le=8)] | None = None
-    memory: Count | None = None
-    note: Text | None = None
-    reason: Text | None = None
-
-    @model_validator(mode="after")
-    def _timed_or_explained(self) -> Deployed:
-        timed = (self.latency_ms, self.cpu_ms, self.ratio)
-        if any((value is None) != (self.reason is not None) for value in timed):
-            raise ValueError("a graph has its times exactly when no reason says why not")
-        if self.latency_ms is not None and self.parity is None:
-            raise ValueError("a latency is of images that were compared")
-        return self
-
-
-class Deploy(Part):
-    """What a cell's generator costs as a graph of integers, measured apart from its other numbers.
-
-    `key` is the resume key of the record that it belongs to. `parity_psnr` is the lowest parity of a timed
-    integer graph. `saturating` are the runtimes whose sums overflow on this CPU: there, weights
-    were rounded to 7 bits. `others` is how many cores everything else used meanwhile.
-    """
-
-    key: Sha256
-    parity_psnr: float | None
-    file_bytes: Count | None
-    float_bytes: Count
-    threads: Annotated[int, Field(ge=1)]
-    rounds: Count
-    others: Annotated[float, Field(ge=0)] | None
-    busy: bool
-    saturating: Annotated[tuple[Slug, ...], Field(max_length=8)] = ()
-    hardware: Hardware
-    runtimes: Annotated[tuple[Deployed, ...], Field(max_length=32)]
-    reason: Text | None
-    """Why there is no integer graph."""
-    finished: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    seeds: dict[Slug, Count] = Field({}, max_length=16)
+    finished: Time
 
 
 class Record(Part):
@@ -282,7 +178,7 @@ class Record(Part):
     audit: Audit | None
     deploy: Deploy | None = None
     cost: Cost
-    tolerance: Annotated[dict[Slug, Annotated[float, Field(gt=0)]], Field(max_length=64)] = {}
+    tolerance: dict[Slug, Annotated[float, Field(gt=0)]] = Field({}, max_length=64)
     preview: Preview | None = None
     provenance: Provenance
     reason: Text | None

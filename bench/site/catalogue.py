@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ganqbench.adapter import Adapter, Method, adapter_names, load_adapter
+from ganqbench.adapter import Adapter, Method
 from ganqbench.cell import Cell
-from ganqbench.errors import UserError
 from ganqbench.site import ideas, names
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.row import Row
@@ -117,21 +116,13 @@ def catalogue(boards: Iterable[Board], support: Support) -> tuple[BackendPage, .
     for board in boards:
         for row in board.rows:
             rows.setdefault((row.adapter, row.method), []).append((board, row))
-    adapters = dict(_adapters())
+    adapters = {name: adapter for name, adapter in names.adapters().items() if adapter}
     known = {adapter for adapter, _ in rows} | set(adapters)
     in_suites = _in_suites()
     return tuple(
         _backend(name, adapters.get(name), rows, support, in_suites)
         for name in sorted(known - {"fp32"}, key=names.backend_rank)
     )
-
-
-def _adapters() -> Iterator[tuple[str, Adapter]]:
-    for name in adapter_names():
-        try:
-            yield name, load_adapter(name)
-        except UserError:  # somebody's broken adapter: its records are shown by their slugs
-            continue
 
 
 def _backend(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ganqbench.records.schema import Audit, AuditedOp
+from ganqbench.records.schema import Audit
 from ganqbench.site import format as fmt
 
 _NAMED = 12
@@ -45,22 +44,10 @@ def declared(audit: Audit | None, bits: str) -> Declared | None:
     ops = [op for op in audit.ops if op.declared] if audit else []
     if not audit or not ops:
         return None
+    weights, activations = zip(*(op.widths for op in ops), strict=True)
     return Declared(
         bits,
-        tuple((op.site, f"W{_left(op)}A{_width(op.activation_levels)}") for op in ops),
-        f"W{max(map(_left, ops))}A{_widest(op.activation_levels for op in ops)}",
+        tuple((op.site, "W{}A{}".format(*op.widths)) for op in ops),
+        f"W{max(weights)}A{max(activations)}",
         sum(op.macs for op in ops) / audit.macs if audit.macs else 0.0,
     )
-
-
-def _left(op: AuditedOp) -> int:
-    return _width(op.weight_levels)
-
-
-def _widest(levels: Iterable[int | None]) -> int:
-    return max(map(_width, levels))
-
-
-def _width(levels: int | None) -> int:
-    """Bits that so many levels need; 32 for an operand on no grid."""
-    return 32 if levels is None else max((levels - 1).bit_length(), 1)

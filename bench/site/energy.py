@@ -23,9 +23,4 @@ def energy(audit: Audit) -> float:
 def _of_one(op: AuditedOp) -> float:
     if op.weight_levels is None or op.activation_levels is None:
         return _FLOAT_MULTIPLY + _FLOAT_ADD
-    bits = _bits(op.weight_levels) * _bits(op.activation_levels)
-    return _INT8_MULTIPLY * bits / 64 + _INT32_ADD
-
-
-def _bits(levels: int) -> int:
-    return max(1, math.ceil(math.log2(max(levels, 2))))
+    return _INT8_MULTIPLY * math.prod(op.widths) / 64 + _INT32_ADD

@@ -8,7 +8,6 @@ from statistics import mean
 
 from ganqbench.site import names
 from ganqbench.site.board import Board, bits_order
-from ganqbench.site.columns import Column
 from ganqbench.site.judge import MARGIN
 from ganqbench.site.row import Row
 
@@ -25,7 +24,6 @@ class Field:
 
     row: Row
     board: Board
-    column: Column
     shade: int | None
 
 
@@ -115,5 +113,5 @@ def _rows(board: Board, bits: str) -> list[Row]:
 def _field(board: Board, bits: str, key: tuple[str, str, str | None]) -> Field | None:
     for row in _rows(board, bits):
         if (row.adapter, row.method, row.recipe) == key:
-            return Field(row, board, board.yardstick, shade(board, row))
+            return Field(row, board, shade(board, row))
     return None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from ganqbench.adapter import Method, load_adapter
+from ganqbench.adapter import Adapter, Method, adapter_names, load_adapter
+from ganqbench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -98,17 +99,26 @@ def suite_rank(name: str) -> tuple[int, str]:
 
 
 @cache
-def _methods(adapter: str) -> Mapping[str, Method]:
-    """An adapter's methods; none if this machine can't load it, since records outlive adapters."""
+def adapters() -> Mapping[str, Adapter | None]:
+    """Every registered adapter; None for one that can't be loaded here, whose records are shown by slugs."""
+    return {name: _loaded(name) for name in adapter_names()}
+
+
+def _loaded(name: str) -> Adapter | None:
     try:
-        return load_adapter(adapter).methods
-    except Exception:  # whatever somebody's adapter raises, the site needs only its titles
-        return {}
+        return load_adapter(name)
+    except UserError:
+        return None
+
+
+def _method(adapter: str, method: str) -> Method | None:
+    found = adapters().get(adapter)
+    return found.methods.get(method) if found else None
 
 
 def method_title(adapter: str, method: str, recipe: str | None) -> str:
     """What a method is called, with the recipe that fine-tunes it."""
-    known = _methods(adapter).get(method)
+    known = _method(adapter, method)
     title = known.title if known else method
     if recipe is None:
         return title
@@ -119,7 +129,7 @@ def method_title(adapter: str, method: str, recipe: str | None) -> str:
 
 def method_reference(adapter: str, method: str) -> str | None:
     """Where a method comes from, in a line."""
-    known = _methods(adapter).get(method)
+    known = _method(adapter, method)
     return known.reference if known else None
 
 
@@ -127,5 +137,5 @@ def method_kind(adapter: str, method: str, recipe: str | None) -> str:
     """PTQ, Reconstruction or QAT; empty for the baseline and for methods nobody here knows."""
     if recipe:
         return "QAT"
-    known = _methods(adapter).get(method)
+    known = _method(adapter, method)
     return KINDS.get(known.kind, "") if known else ""

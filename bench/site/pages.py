@@ -27,7 +27,7 @@ from ganqbench.site.row import Row
 from ganqbench.site.sensitivity import Measured, sensitivity
 from ganqbench.site.stamps import Stamps
 from ganqbench.site.support import Support
-from ganqbench.site.timings import timings
+from ganqbench.site.timings import timed
 from ganqbench.site.whisker import Scale
 
 HOME_ROWS = 10
@@ -274,7 +274,7 @@ def _run(context: dict[str, Any], board: Board, row: Row, run: Run) -> dict[str,
         "reference_run": pictured[0] if pictured and not run.cell.is_baseline else None,
         "tile": tile(run),
         "paired": paired,
-        "timings": timings(run.record),
+        "timed": timed(run.record),
         "described": any(metric.identity or metric.note for metric in run.record.metrics.values()),
         "run_path": run_path,
         "image_path": image_path,

@@ -7,43 +7,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from ganqbench.cell import Slug
 from ganqbench.errors import UserError
+from ganqbench.records.part import Name, Part, Sha256, check_interval
 from ganqbench.site.board import Board
 from ganqbench.site.whisker import Scale
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Layer(_Part):
+class Layer(Part):
     """One product alone: mean PSNR in dB to the images of full precision, with its 95 % interval."""
 
-    site: Annotated[str, Field(max_length=200)]
+    site: Name
     psnr: float
     low: float | None
     high: float | None
 
     @model_validator(mode="after")
     def _ordered(self) -> Layer:
-        if (self.low is None) != (self.high is None):
-            raise ValueError("low and high come together or not at all")
-        if self.low is not None and self.high is not None and not self.low <= self.psnr <= self.high:
-            raise ValueError(f"psnr {self.psnr} lies outside its interval {self.low}..{self.high}")
+        check_interval("psnr", self.psnr, self.low, self.high)
         return self
 
 
-class Measured(_Part):
+class Measured(Part):
     """The products of one generator, measured at a suite's resolution on some of its items."""
 
     suite: Slug
     suite_version: Annotated[int, Field(ge=1)]
     gan: Slug
     bits: Annotated[str, Field(pattern=r"^W\d+A\d+$")]
-    weights: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    weights: Sha256
     items: Annotated[int, Field(ge=1)]
     layers: Annotated[tuple[Layer, ...], Field(max_length=2000)]
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ganqbench.adapter import adapter_names, load_adapter
-from ganqbench.errors import UserError
 from ganqbench.records.canonical import sha256
+from ganqbench.site import names
 from ganqbench.site.board import Board
 from ganqbench.site.load import Fault, Run
 
@@ -86,10 +85,8 @@ def _tools() -> Iterator[list[str]]:
 
 def _adapters() -> Iterator[list[object]]:
     """What the pages say of each adapter's methods: an adapter may be another distribution's."""
-    for name in adapter_names():
-        try:
-            adapter = load_adapter(name)
-        except UserError:
+    for name, adapter in names.adapters().items():
+        if adapter is None:
             yield [name]
             continue
         methods = [

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ganqbench.records.bounds import BOUNDS, WORST_IS_GREATEST
+from ganqbench.records.deploy_schema import Spread
 from ganqbench.site.energy import energy
 from ganqbench.site.load import Run
 from ganqbench.site.timings import fastest
@@ -130,19 +131,23 @@ def _line(run: Run) -> dict[str, Any]:
         # CPU time: what else the machine was doing does not enter it.
         spent = (record.cost.phases.get(phase) for phase in ("quantize", "fine-tune"))
         line["calibration_s"] = sum(phase.cpu_s for phase in spent if phase is not None)
-    timing = fastest(record)
-    if timing is not None:
+    graph = fastest(record)
+    if graph is not None and record.deploy is not None:
         line |= {
-            "latency_s": timing.latency_s,
-            "speedup": timing.ratio,
-            "integer_share": timing.integer_share,
-            "cpu_s": timing.cpu_s,
-            "throughput": timing.rate,
-            "memory": timing.memory,
-            "weight_bits": timing.weight_bits,
-            "busy": float(timing.busy),
+            "latency_s": _median(graph.latency_ms, 1e-3),
+            "speedup": _median(graph.ratio),
+            "integer_share": graph.integer_share,
+            "cpu_s": _median(graph.cpu_ms, 1e-3),
+            "throughput": _median(graph.throughput.items_per_s if graph.throughput else None),
+            "memory": graph.memory,
+            "weight_bits": graph.weight_bits,
+            "busy": record.deploy.busy,
         }
     return line
+
+
+def _median(spread: Spread | None, unit: float = 1.0) -> float | None:
+    return None if spread is None else unit * spread.median
 
 
 def _aggregates() -> dict[str, Any]:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import torch
 
+from ganqbench.home import home
+from ganqbench.train.data import DataError, Source, load_cifar10
+from ganqbench.train.run import OtherConfiguration
+
 if TYPE_CHECKING:
-    from ganqbench.train.data import Cifar10
     from ganqbench.train.gan_recipe import GanRecipe
 
-_CACHE = Path.home() / ".cache" / "ganqbench" / "data"
+
+class _Trainings(click.Group):
+    """Says what is wrong with a user's data or folder without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (DataError, OtherConfiguration) as error:
+            raise click.ClickException(f"{error}.") from error
 
 
 def _data_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -24,14 +35,13 @@ def _data_options(command: click.decorators.FC) -> click.decorators.FC:
     command = click.option(
         "--source", type=click.Choice(["cifar10-jpeg", "cifar10"]), default="cifar10-jpeg"
     )(command)
-    return click.option("--cache", type=click.Path(path_type=Path), default=_CACHE)(command)
-
-
-def _cifar10(data: Path, source: str, cache: Path) -> Cifar10:
-    """The images, decoded once."""
-    from ganqbench.train.data import load_cifar10
-
-    return load_cifar10(data, "cifar10" if source == "cifar10" else "cifar10-jpeg", cache)
+    return click.option(
+        "--cache",
+        type=click.Path(path_type=Path),
+        default=lambda: home() / "data",
+        show_default="data in the cache folder",
+        help="Folder for the decoded images.",
+    )(command)
 
 
 def _recipe(network: str) -> GanRecipe:
@@ -42,7 +52,7 @@ def _recipe(network: str) -> GanRecipe:
     return SaganRecipe() if network == "sagan" else StyleGan2Recipe()
 
 
-@click.group()
+@click.group(cls=_Trainings)
 @click.option("--threads", default=1, show_default=True, help="CPU threads of the training.")
 def main(threads: int) -> None:
     """Train the networks that ship in the package; a run resumes with the same command."""
@@ -59,7 +69,7 @@ def main(threads: int) -> None:
 def classifier(
     network: str,
     data: Path,
-    source: str,
+    source: Source,
     cache: Path,
     out: Path,
     weights: Path | None,
@@ -72,7 +82,7 @@ def classifier(
     from ganqbench.train.classifier import CONFIGS, REFINEMENTS, train_classifier
     from ganqbench.train.publish import publish_classifier
 
-    cifar = _cifar10(data, source, cache)
+    cifar = load_cifar10(data, source, cache)
     if init is not None and network not in REFINEMENTS:
         raise click.UsageError(f"No refinement of {network} is written down: leave --init out.")
     config = CONFIGS[network] if init is None else REFINEMENTS[network]
@@ -128,7 +138,7 @@ def cyclegan(
 def gan(
     network: str,
     data: Path,
-    source: str,
+    source: Source,
     cache: Path,
     out: Path,
     weights: Path | None,
@@ -152,7 +162,7 @@ def gan(
         batch=base.batch if batch is None else batch,
         seed=base.seed if seed is None else seed,
     )
-    cifar = _cifar10(data, source, cache)
+    cifar = load_cifar10(data, source, cache)
     teacher = load_teacher()
     if not publish_only:
         train_gan(recipe, cifar, teacher, out, load_file(init) if init else None)
@@ -176,7 +186,7 @@ def gan(
 def match(
     network: str,
     data: Path,
-    source: str,
+    source: Source,
     cache: Path,
     init: Path,
     out: Path,
@@ -196,7 +206,7 @@ def match(
     recipe = _recipe(network)
     changes = {"steps": steps, "learning_rate": rate, "seed": seed}
     config = replace(recipe.matching, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
-    cifar = _cifar10(data, source, cache)
+    cifar = load_cifar10(data, source, cache)
     eyes = load_eyes()
     matching = Matching(recipe, config, cifar, eyes, out, load_file(init))
     if publish_only:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from ganqbench.train.augment import alternating_flip, degrade, random_crop
 from ganqbench.train.checkpoint import append_log, load_state, save_state
 from ganqbench.train.data import Cifar10, ImageSet
+from ganqbench.train.run import SAVE_SECONDS, OtherConfiguration
 from ganqbench.zoo.classifier import Classifier, WhitenedNet, build_classifier, load_trained
 
 
@@ -106,7 +107,7 @@ def train_classifier(
     config: ClassifierConfig,
     data: Cifar10,
     out: Path,
-    save_seconds: float = 180,
+    save_seconds: float = SAVE_SECONDS,
     replan: bool = False,
     init: Mapping[str, Tensor] | None = None,
 ) -> Classifier:
@@ -141,7 +142,7 @@ def train_classifier(
         history = state["history"]
         if state["config"] != asdict(config):
             if not replan:
-                raise ValueError(f"{checkpoint} belongs to another configuration: use another --out")
+                raise OtherConfiguration(checkpoint)
             history = [*history, {"until_step": state["step"], "config": state["config"]}]
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ganqbench.train.checkpoint import describe_weights, export_weights, load_state, save_state
 from ganqbench.train.ema import Ema
-from ganqbench.train.emoji import EmojiSplit, Glyphs
+from ganqbench.train.emoji import EmojiSplit, Glyphs, mean_by_base
 from ganqbench.train.grid import save_grid
 from ganqbench.train.patchgan import FakePool, patch_discriminator
 from ganqbench.train.run import Run
@@ -96,11 +96,7 @@ def translation_l1(generator: nn.Module | None, glyphs: Glyphs) -> float:
     inputs, targets = drawings(glyphs), pictures(glyphs)
     parts = torch.split(inputs, 64)
     outputs = torch.cat([part if generator is None else generator(part) for part in parts])
-    errors = (outputs - targets).abs().mean(dim=(1, 2, 3)).numpy() / 2
-    by_base: dict[str, list[float]] = {}
-    for base, error in zip(glyphs.bases, errors, strict=True):
-        by_base.setdefault(base, []).append(float(error))
-    return float(np.mean([np.mean(values) for values in by_base.values()]))
+    return mean_by_base((outputs - targets).abs().mean(dim=(1, 2, 3)).numpy() / 2, glyphs.bases)
 
 
 def train_cyclegan(

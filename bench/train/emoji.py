@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -64,6 +64,14 @@ class EmojiSplit:
     pictured: Glyphs
     held_out: Glyphs
     fingerprint: str
+
+
+def mean_by_base(values: npt.NDArray[np.floating], bases: Sequence[str]) -> float:
+    """Mean over base glyphs of the mean over their variants, so that every glyph weighs alike."""
+    groups: dict[str, list[float]] = {}
+    for base, value in zip(bases, values, strict=True):
+        groups.setdefault(base, []).append(float(value))
+    return float(np.mean([np.mean(group) for group in groups.values()]))
 
 
 def read_glyphs(path: Path, art: Art = "google") -> Glyphs:

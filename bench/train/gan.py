@@ -160,7 +160,7 @@ def sample(recipe: GanRecipe, generator: nn.Module, z: Tensor, labels: Tensor, b
     return torch.cat([recipe.generate(generator, *part, None).clamp(-1, 1) for part in parts])
 
 
-class Judge:
+class Gauge:
     """Measures averages in the features of the networks that may steer, always with the same latents."""
 
     def __init__(self, recipe: GanRecipe, data: Cifar10, eyes: Mapping[str, Classifier], n: int) -> None:
@@ -175,6 +175,8 @@ class Judge:
         self.moments = {name: moments(features) for name, features in self.features.items()}
         rng = torch.Generator().manual_seed(10_000 + recipe.config.seed)
         self.z, self.wanted = draw_inputs(n, recipe.z_dim, rng)
+        rng = torch.Generator().manual_seed(recipe.config.seed)
+        self.shown, _ = draw_inputs(100, recipe.z_dim, rng)
 
     def measure(self, generator: nn.Module) -> dict[str, float]:
         """For each network: distance, share of images in the wanted class, and variety within classes.
@@ -195,6 +197,21 @@ class Judge:
             shares.append(distance / float(self.moments[name].covariance.trace()))
         return {"distance": sum(shares) / len(shares), **result}
 
+    def follow(self, run: Run, average: nn.Module, images: int, **losses: float) -> None:
+        """Measures a run's average after so many images, keeps the best one, and saves the run.
+
+        Leaves a line in its log, ``best.pt``, and a sheet of ten samples of each class.
+        """
+        measured = self.measure(average)
+        run.log(**losses, **measured)
+        if measured["distance"] < run.best:
+            run.best = measured["distance"]
+            state = {"weights": average.state_dict(), "done": images, "cpu_seconds": run.cpu_seconds}
+            save_state(run.out / "best.pt", {**state, **measured})
+        sheet = sample(self.recipe, average, self.shown, torch.arange(10).repeat_interleave(10))
+        save_grid(sheet, 10, run.out / "samples" / f"{run.done:08d}.png", scale=2)
+        run.save()
+
 
 def train_gan(
     recipe: GanRecipe,
@@ -207,10 +224,7 @@ def train_gan(
     training = Training(recipe, data, teacher, out, init)
     run, config = training.run, recipe.config
     run.resume()
-    judge = Judge(recipe, data, {"teacher": teacher}, config.evaluate_images)
-    grid_rng = torch.Generator().manual_seed(config.seed)
-    grid_z, _ = draw_inputs(100, recipe.z_dim, grid_rng)
-    grid_labels = torch.arange(10).repeat_interleave(10)
+    gauge = Gauge(recipe, data, {"teacher": teacher}, config.evaluate_images)
     bar = tqdm(total=config.images, initial=run.done, desc=config.network, mininterval=5)
     while run.done < config.images:
         loss_d, loss_g = training.step()
@@ -219,18 +233,7 @@ def train_gan(
         bar.update(config.batch)
         bar.set_postfix(d=f"{loss_d:.3f}", g=f"{loss_g:.3f}", refresh=False)
         if run.done % config.evaluate_every < config.batch or run.done >= config.images:
-            measured = judge.measure(training.ema.average)
-            run.log(loss_d=loss_d, loss_g=loss_g, **measured)
-            if measured["distance"] < run.best:
-                run.best = measured["distance"]
-                weights = training.ema.average.state_dict()
-                save_state(
-                    out / "best.pt",
-                    {"weights": weights, "done": run.done, "cpu_seconds": run.cpu_seconds, **measured},
-                )
-            sheet = sample(recipe, training.ema.average, grid_z, grid_labels)
-            save_grid(sheet, 10, out / "samples" / f"{run.done:08d}.png", scale=2)
-            run.save()
+            gauge.follow(run, training.ema.average, run.done, loss_d=loss_d, loss_g=loss_g)
         run.save_if_due()
     bar.close()
 
@@ -252,7 +255,7 @@ def publish_gan(
     best = load_state(out / "best.pt")
     generator = recipe.shipped().eval()
     generator.load_state_dict(best["weights"])
-    measured = Judge(recipe, data, eyes, 10_000).measure(generator)
+    measured = Gauge(recipe, data, eyes, 10_000).measure(generator)
     export_weights(
         path,
         {k: v for k, v in best["weights"].items() if not k.endswith("num_batches_tracked")},

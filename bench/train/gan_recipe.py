@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ganqbench.train.data import CLASSES
+
 Loss = Literal["hinge", "softplus"]
 
 
@@ -100,6 +102,6 @@ class GanRecipe(ABC):
         return [{"params": list(generator.parameters()), "lr": learning_rate}]
 
 
-def draw_inputs(n: int, z_dim: int, rng: torch.Generator, classes: int = 10) -> tuple[Tensor, Tensor]:
-    """Latents ``[n, z_dim]`` and labels ``[n]``."""
-    return torch.randn(n, z_dim, generator=rng), torch.randint(0, classes, (n,), generator=rng)
+def draw_inputs(n: int, z_dim: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Latents ``[n, z_dim]`` and labels ``[n]`` of CIFAR-10's classes."""
+    return torch.randn(n, z_dim, generator=rng), torch.randint(0, len(CLASSES), (n,), generator=rng)

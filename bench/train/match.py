@@ -21,13 +21,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import fingerprint, save_state
+from ganqbench.train.checkpoint import fingerprint
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.ema import Ema
-from ganqbench.train.gan import Judge, sample
+from ganqbench.train.gan import Gauge
 from ganqbench.train.gan_recipe import GanRecipe, MatchConfig, draw_inputs
-from ganqbench.train.grid import save_grid
 from ganqbench.train.run import Run, Stateful
 from ganqbench.train.transport import Transport
 from ganqbench.zoo.classifier import Classifier
@@ -148,12 +147,10 @@ def match_gan(matching: Matching, data: Cifar10) -> None:
 
     The best average is kept by the Fréchet distances in the networks that steer.
     """
-    run, recipe, config = matching.run, matching.recipe, matching.config
+    run, config = matching.run, matching.config
     if not run.resume():
         matching.fill()
-    judge = Judge(recipe, data, matching.eyes, config.evaluate_images)
-    grid_z, _ = draw_inputs(100, recipe.z_dim, torch.Generator().manual_seed(config.seed))
-    grid_labels = torch.arange(10).repeat_interleave(10)
+    gauge = Gauge(matching.recipe, data, matching.eyes, config.evaluate_images)
     bar = tqdm(total=config.steps, initial=run.done, desc=config.network, mininterval=5)
     while run.done < config.steps:
         loss = matching.step()
@@ -162,14 +159,6 @@ def match_gan(matching: Matching, data: Cifar10) -> None:
         bar.update()
         bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         if run.done % config.evaluate_every == 0 or run.done == config.steps:
-            measured = judge.measure(matching.ema.average)
-            run.log(loss=loss, **measured)
-            if measured["distance"] < run.best:
-                run.best = measured["distance"]
-                state = {"weights": matching.ema.average.state_dict(), "done": run.done * config.batch}
-                save_state(run.out / "best.pt", {**state, "cpu_seconds": run.cpu_seconds, **measured})
-            sheet = sample(recipe, matching.ema.average, grid_z, grid_labels)
-            save_grid(sheet, 10, run.out / "samples" / f"{run.done:06d}.png", scale=2)
-            run.save()
+            gauge.follow(run, matching.ema.average, run.done * config.batch, loss=loss)
         run.save_if_due()
     bar.close()

@@ -22,6 +22,17 @@ class Stateful(Protocol):
         """Restores what :meth:`state_dict` gave."""
 
 
+SAVE_SECONDS = 180.0
+"""How old the last checkpoint of a run may become."""
+
+
+class OtherConfiguration(ValueError):
+    """A checkpoint is that of another run."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        super().__init__(f"{checkpoint} belongs to another configuration: use another --out, or remove it")
+
+
 class Run:
     """Saves and restores all of a run's parts together, so that a resumed run is the same run.
 
@@ -34,12 +45,10 @@ class Run:
         config: Mapping[str, object],
         parts: Mapping[str, Stateful],
         rng: torch.Generator,
-        save_seconds: float = 180,
     ) -> None:
         self.out, self.config, self.parts, self.rng = out, dict(config), parts, rng
         self.done = 0
         self.best = float("inf")
-        self.save_seconds = save_seconds
         self._cpu_before = 0.0
         self._cpu_start = time.process_time()
         self._saved = time.monotonic()
@@ -51,14 +60,12 @@ class Run:
         return self._cpu_before + time.process_time() - self._cpu_start
 
     def resume(self) -> bool:
-        """Restores the checkpoint if there is one; refuses that of another configuration."""
+        """Restores the checkpoint if there is one; raises OtherConfiguration for another run's."""
         if not self.checkpoint.exists():
             return False
         state = load_state(self.checkpoint)
         if state["config"] != self.config:
-            raise ValueError(
-                f"{self.checkpoint} belongs to another configuration: use another --out, or remove it"
-            )
+            raise OtherConfiguration(self.checkpoint)
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         self.rng.set_state(state["rng"])
@@ -84,8 +91,8 @@ class Run:
         self._saved = time.monotonic()
 
     def save_if_due(self) -> None:
-        """Writes the checkpoint if the last one is older than ``save_seconds``."""
-        if time.monotonic() - self._saved > self.save_seconds:
+        """Writes the checkpoint if the last one is older than ``SAVE_SECONDS``."""
+        if time.monotonic() - self._saved > SAVE_SECONDS:
             self.save()
 
     def log(self, **row: object) -> None:

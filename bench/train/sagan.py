@@ -41,6 +41,7 @@ MATCHING = MatchConfig("sagan-cifar10", seed=5, steps=600, learning_rate=5e-6)
 class SaganRecipe(GanRecipe):
     """Channels 256-128-64-32 from 4 to 32 pixels, attention at 16."""
 
+    config = CONFIG
     refinement = REFINEMENT
     matching = MATCHING
     z_dim = 128
@@ -50,9 +51,6 @@ class SaganRecipe(GanRecipe):
         "classes": 10,
         "attention": [2],
     }
-
-    def __init__(self, config: GanConfig = CONFIG) -> None:
-        self.config = config
 
     def shipped(self) -> nn.Module:
         """SAGAN with ordinary weights, orthogonal at first (Brock et al. 2018)."""

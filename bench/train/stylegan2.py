@@ -44,6 +44,7 @@ MATCHING = MatchConfig("stylegan2-cifar10", seed=6, steps=1000, learning_rate=1.
 class StyleGan2Recipe(GanRecipe):
     """Skip architecture, channels 192-128-64-32 from 4 to 32 pixels, two mapping layers."""
 
+    config = CONFIG
     refinement = REFINEMENT
     matching = MATCHING
     z_dim = 128
@@ -54,9 +55,6 @@ class StyleGan2Recipe(GanRecipe):
         "c_dim": 10,
         "mapping_layers": 2,
     }
-
-    def __init__(self, config: GanConfig = CONFIG) -> None:
-        self.config = config
 
     def shipped(self) -> nn.Module:
         """The generator; it trains and ships in the same form."""

@@ -51,8 +51,8 @@ def _put(results: Path, adapter: str, method: str, bits: str, **more: Any) -> No
     factory.put(results, factory.document(adapter, method, bits, cell=cell, provenance=where, **more), image)
 
 
-def fill(results: Path) -> None:
-    """60 rows with distances, and the small board of pixels."""
+def fill(results: Path, *, deployed: bool = False) -> None:
+    """60 rows with distances, and the small board of pixels; GPTQ's rows are never deployed."""
     base = distances(0.0, 0.01)
     _put(results, "fp32", "baseline", "FP32", metrics={key: base[key] for key in ("fid", "kid", "precision")})
     place = 0
@@ -70,6 +70,7 @@ def fill(results: Path) -> None:
                     metrics=distances(delta, half),
                     seconds=1.0 + place**1.7,
                     image=factory.strip(40 + 3 * place),
+                    deploy=factory.deploy() if deployed and method != "gptq" else None,
                 )
     for recipe, delta in (("distill", 0.05), ("distill-adv", -0.02)):
         _put(

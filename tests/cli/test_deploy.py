@@ -41,6 +41,23 @@ def test_what_is_no_record_is_told_in_sentences(
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("mini/sagan-cifar/ganq.ptq-mse.W8A8.s0", "'sagan-cifar'. Did you mean sagan-cifar10"),
+        ("mini/sagan-cifar10/ganq.ptq-mze.W8A8.s0", "no method of adapter ganq named 'ptq-mze'"),
+        ("mini/sagan-cifar10/ganq.ptq-mse+distil.W8A8.s0", "no recipe named 'distil'"),
+        ("mini/sagan-cifar10/onnxruntime.ptq-minmax+distill.W8A8.s0", "quantizers that let gradients"),
+        ("mini/cyclegan-edges2emoji/ganq.ptq-minmax+distill-restated.W8A8.s0", "has no batch norm"),
+    ],
+)
+def test_a_cell_that_no_plan_takes_is_not_exported_either(cell: str, problem: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(export, [cell, "--out", str(tmp_path / "m")])
+    assert isinstance(done.exception, UserError)
+    assert problem in str(done.exception)
+    assert not (tmp_path / "m").exists()
+
+
 def test_one_cell_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     class Found:
         def model_dump(self, **_: Any) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-import torch
 
 # Helpers lie beside the tests, which are imported by path and not as a package.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -104,8 +103,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # several test runs share two cores
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread: None) -> None: ...

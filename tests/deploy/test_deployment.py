@@ -26,7 +26,7 @@ from ganqbench.deploy.session import IntegerSession
 from ganqbench.harness import deployment
 from ganqbench.harness.deployment import Settings, deploy
 from ganqbench.harness.prepared import Prepared
-from ganqbench.records.schema import Deploy
+from ganqbench.records.deploy_schema import Deploy
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.generator import Batches, Inputs, InputSource
 

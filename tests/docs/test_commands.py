@@ -86,13 +86,17 @@ def test_every_training_is_described() -> None:
 
 
 def runnable() -> list[str]:
-    """Commands that need nothing but this checkout; what would measure is asked for its plan."""
+    """Commands that need nothing but this checkout; what would measure is asked for its plan, or for less.
+
+    Whole cells are run again for a record that is named, not for a sample.
+    """
     found = []
     for words in sorted({words for _, words in commands()}):
         if re.search(r"\b(new-adapter|my\.pkl|mine-v0|tcp://)|ganqbench deploy ", words):
             continue  # `deploy` takes minutes and writes into the record
         plan = " --dry-run" if " run " in words and "--dry-run" not in words else ""
-        found.append(words + plan)
+        part = " --inputs 64" if "--sample" in words and "--inputs" not in words else ""
+        found.append(words + plan + part)
     return found
 
 

@@ -39,6 +39,14 @@ EXPECTED_PARAMETERS = {
 }
 
 
+def test_images_are_levelled_only_where_channels_are_evened_out() -> None:
+    """`level` is a word to `equalize`, which nobody calls without a strength."""
+    schemes = {name: Scheme(**method.options.get("scheme", {})) for name, method in Ganq.methods.items()}
+    levelled = {name for name, scheme in schemes.items() if scheme.level}
+    assert "even" in levelled
+    assert levelled <= {name for name, scheme in schemes.items() if scheme.equalize is not None}
+
+
 def generator() -> Generator:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(5)

@@ -7,7 +7,8 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from unittest import mock
 
@@ -38,3 +39,11 @@ def run_here(
         if file and any(Path(file).is_relative_to(place) for place in plugins):
             del sys.modules[name]
     return subprocess.CompletedProcess(arguments, int(status or 0), out.getvalue(), err.getvalue())
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process does, two minutes at most."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import until
 
 from ganqbench.records.schema import Record
 from ganqbench.records.store import read, record_files
@@ -139,7 +139,7 @@ def cluster(plugin_environment: dict[str, str], tmp_path: Path) -> Iterator[Clus
     file = tmp_path / "scheduler.json"
     arguments = ("--scheduler-file", str(file), "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
     with dask_process(plugin_environment, "scheduler", *arguments) as process:
-        _until(file.is_file)
+        until(file.is_file)
         yield Cluster(file, process)
 
 
@@ -168,7 +168,7 @@ def test_a_worker_that_dies_costs_no_record(
     cluster: Cluster, driver: subprocess.Popen[str], plugin_environment: dict[str, str], tmp_path: Path
 ) -> None:
     with dask_process({**plugin_environment, "FAULTY_SLEEP": "60"}, *cluster.worker) as doomed:
-        _until((tmp_path / "marks").is_file)  # a cell runs, and sleeps
+        until((tmp_path / "marks").is_file)  # a cell runs, and sleeps
         os.killpg(doomed.pid, signal.SIGKILL)
         with dask_process(plugin_environment, *cluster.worker):
             _, errors = driver.communicate(timeout=240)
@@ -187,20 +187,20 @@ def test_a_scheduler_that_dies_is_one_message_and_leaves_no_cell_behind(
     tmp_path: Path,
 ) -> None:
     with dask_process({**plugin_environment, "FAULTY_SLEEP": "600"}, *cluster.worker) as worker:
-        _until((tmp_path / "marks").is_file)
+        until((tmp_path / "marks").is_file)
         os.killpg(cluster.scheduler.pid, signal.SIGKILL)
         _, errors = driver.communicate(timeout=120)
         assert driver.returncode == 1
         assert f"The Dask scheduler at {cluster.address} is gone" in errors
         assert "Traceback" not in errors
-        _until(lambda: worker.poll() is not None)  # which it could not while its cell ran
+        until(lambda: worker.poll() is not None)  # which it could not while its cell ran
     assert len(records(tmp_path / "results")) == 1
     assert not validate(tmp_path / "results").faults
     # The scheduler is started again: the same command goes on from there.
     file = tmp_path / "again.json"
     where = ("--scheduler-file", str(file), "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
     with dask_process(plugin_environment, "scheduler", *where) as scheduler:
-        _until(file.is_file)
+        until(file.is_file)
         restarted = Cluster(file, scheduler)
         with dask_process(plugin_environment, *restarted.worker):
             run = ("run", "--suite", str(tmp_path / "faults.toml"), "--executor", "dask")
@@ -239,10 +239,3 @@ def test_options_that_do_not_go_together_are_refused(
     done = command("run", "--suite", str(make_suite(["faulty.honest"])), *arguments)
     assert done.returncode == 1
     assert expected in done.stderr
-
-
-def _until(condition: Callable[[], bool], limit_s: float = 120) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

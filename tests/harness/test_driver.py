@@ -16,7 +16,8 @@ from ganqbench.errors import UserError
 from ganqbench.harness.claims import Claims
 from ganqbench.harness.executor import Executor, Task
 from ganqbench.harness.expectation import Expected
-from ganqbench.harness.plan import Filters, Plan, make_plan
+from ganqbench.harness.filters import Filters
+from ganqbench.harness.plan import Plan, make_plan
 from ganqbench.harness.process import PASS, Outcome, cell_environment
 from ganqbench.harness.run import run_plan
 from ganqbench.records.store import clean, read, record_files, seal, write

@@ -22,7 +22,7 @@ from ganqbench.harness.identity import numeric_code, resume_key, versions
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.judge_files import judge_hashes
 from ganqbench.harness.parts import Part, whole
-from ganqbench.harness.plan import unjudged
+from ganqbench.harness.skips import unjudged
 from ganqbench.metrics.checks import MetricError
 from ganqbench.metrics.extractor_registry import ALEXNET
 from ganqbench.metrics.extractors import EmbeddedExtractor, Extractor

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import until
 
 from ganqbench.records.schema import Record
 from ganqbench.records.store import read, record_files
@@ -173,10 +174,3 @@ def check(results: Path, finished: dict[Path, bytes]) -> None:
             if record.status == "ok":
                 finished[path] = path.read_bytes()
     assert len({record.cell for record in map(read, finished)}) == len(finished)
-
-
-def until(condition: Callable[[], bool], limit_s: float = 120) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -33,11 +33,13 @@ def test_every_small_model_has_a_card_of_its_present_weights(name: str) -> None:
     assert entry(name).weights_sha256 in (PAGES / f"{name}.md").read_text(encoding="utf-8")
 
 
-def test_only_models_that_were_trained_here_have_one(tmp_path: Path) -> None:
+def test_only_models_that_were_trained_here_have_one_and_some_need_their_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a model that was trained here"):
         card(entry("cyclegan-vintagify"), None, tmp_path)
     with pytest.raises(UserError, match="--data"):
         card(entry("sagan-cifar10"), None, tmp_path)
+    with pytest.raises(UserError, match=r"holds no train.* --data"):
+        card(entry("sagan-cifar10"), tmp_path, tmp_path)
 
 
 def test_a_refined_model_tells_all_its_trainings() -> None:

@@ -81,10 +81,7 @@ def test_a_part_is_kept_and_the_key_stays() -> None:
     ("wrong", "fault"),
     [
         (part(key="sha256:" + "2" * 64), "for another record"),
-        (
-            part(PLAIN, line(parity=AGREEMENT | {"psnr": 39.0, "worst": 30.0}), parity_psnr=39.0),
-            "39.0 dB only",
-        ),
+        (part(PLAIN, line(parity=POOR), parity_psnr=39.0), "39.0 dB only"),
         (part(PLAIN, line(), line()), "stands there twice"),
         (part(PLAIN, line(weight_bits=8)), "weights of 8 bits"),
         (part(PLAIN, line(change=None)), "its change from full precision"),

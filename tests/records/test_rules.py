@@ -12,7 +12,7 @@ import pytest
 from record_factory import PREVIEW, document, edited, faults
 
 from ganqbench.cell import Bits
-from ganqbench.harness.plan import Filters
+from ganqbench.harness.filters import Filters
 from ganqbench.records.acceptance import Published
 from ganqbench.records.canonical import content_hash
 from ganqbench.records.rules import identity_faults

@@ -102,6 +102,52 @@ def declared_audit(bits: str, levels: int = 256) -> dict[str, Any]:
     return made | {"coverage": 2 / 3, "bops": made["bops"] + 10**9 * (widths[0] - claimed) * widths[1]}
 
 
+def graph(runtime: str, kind: str, milliseconds: float, ratio: float, **more: Any) -> dict[str, Any]:
+    """A graph in one runtime: its time for an image, and how many times as fast as full precision."""
+
+    def spread(value: float) -> dict[str, float]:
+        return {"median": value, "low": 0.9 * value, "high": 1.1 * value}
+
+    agreement = {"psnr": 45.0, "worst": 41.0, "worst_pixel": 9, "n": 16}
+    made = {
+        "runtime": runtime,
+        "kind": kind,
+        "version": "1",
+        "parity": agreement,
+        "latency_ms": spread(milliseconds),
+        "cpu_ms": spread(0.95 * milliseconds),
+        "ratio": spread(ratio),
+        "throughput": {"batch": 8, "items_per_s": spread(1050 / milliseconds), "ratio": spread(ratio)},
+        "memory": 12_000_000,
+    }
+    integer = {"change": agreement, "integer_share": 0.874, "weight_bits": 4} if kind == "int8" else {}
+    return made | integer | more
+
+
+NO_GRAPH = {"runtime": "ncnn", "kind": "int8", "version": None, "reason": "it reads no <such> graphs"}
+PLAIN, INTEGER = graph("onnxruntime", "fp32", 20.0, 1.0), graph("openvino", "int8", 10.0, 2.0)
+
+
+def deploy(*graphs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A deployment of these graphs: by default one of integers, one of full precision and one that failed."""
+    return {
+        "key": sha256(b"invented"),
+        "parity_psnr": 45.0,
+        "file_bytes": 270,
+        "float_bytes": 1000,
+        "threads": 1,
+        "rounds": 9,
+        "others": 0.01,
+        "busy": False,
+        "saturating": ["openvino"],
+        "hardware": {**provenance()["hardware"], "accelerator": None},
+        "runtimes": list(graphs or (INTEGER, PLAIN, NO_GRAPH)),
+        "reason": None,
+        "finished": "2026-01-01T00:00:00Z",
+        **more,
+    }
+
+
 def document(
     adapter: str = "brevitas",
     method: str = "ptq-mse",

@@ -13,7 +13,8 @@ import pytest
 import site_factory as factory
 from test_build import BOARD, contents
 
-from ganqbench.site import SiteReport, build, catalogue, earlier, stamps
+from ganqbench.adapter import load_adapter
+from ganqbench.site import SiteReport, build, earlier, names, stamps
 from ganqbench.site.earlier import MARKER
 
 OTHER = "sagan-cifar10"
@@ -23,8 +24,8 @@ PACKAGE = stamps._package
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two adapters' pages, and sources that nobody edits between two builds of a test."""
-    for module in (catalogue, stamps):
-        monkeypatch.setattr(module, "adapter_names", lambda: ("brevitas", "torch_ao"))
+    two = {name: load_adapter(name) for name in ("brevitas", "torch_ao")}
+    monkeypatch.setattr(names, "adapters", lambda: two)
     monkeypatch.setattr(stamps, "_package", cache(lambda: tuple(PACKAGE())))
 
 

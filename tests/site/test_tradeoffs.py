@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,8 @@ import site_factory as factory
 from site_reader import Reader
 
 from ganqbench.errors import UserError
-from ganqbench.site import build, tables
+from ganqbench.records.store import seal
+from ganqbench.site import build
 from ganqbench.site.ablation import ablation
 from ganqbench.site.assemble import boards
 from ganqbench.site.axis import logarithmic, straight, symmetric
@@ -25,7 +25,7 @@ from ganqbench.site.ideas import IDEAS
 from ganqbench.site.load import load
 from ganqbench.site.plot import HEIGHT, plots
 from ganqbench.site.support import read_support
-from ganqbench.site.timings import Timing, fastest, timings
+from ganqbench.site.timings import fastest, timed
 
 N = 2048
 WHERE = {"protocol": {"resolution": 32, "calibrate": 4, "final": N, "batch": 2}}
@@ -155,35 +155,19 @@ def test_without_recipes_there_is_no_ablation(small: tuple[Path, Path]) -> None:
     assert ablation(boards(load(small[0]).runs)[0]) is None
 
 
-def record_with(runtimes: object, baseline: bool = False) -> Any:
-    deploy = {"runtimes": runtimes} if runtimes is not None else None
-    return SimpleNamespace(
-        model_dump=lambda **_: {"deploy": deploy}, cell=SimpleNamespace(is_baseline=baseline)
-    )
-
-
-def test_latencies_are_read_with_their_units() -> None:
-    runtimes = [
-        {"runtime": "onnxruntime", "kind": "int8", "latency_ms": 20.0, "ratio": 1.5, "integer_macs": 0.9},
-        {"runtime": "openvino", "kind": "int8", "latency_s": {"value": 0.01}, "ratio": 3.0},
-        {"runtime": "ncnn", "kind": "fp32", "latency_us": 30_000},
-        {"runtime": "torch", "kind": "fp32", "latency": 1.0},
-        {"runtime": "none", "kind": "int8", "latency_ms": None},
-        {"runtime": "nan", "kind": "int8", "latency_ms": float("nan")},
+def test_a_row_shows_its_fastest_integer_graph_and_fp32_its_own() -> None:
+    slow = factory.INTEGER | {"runtime": "onnxruntime", "latency_ms": factory.PLAIN["latency_ms"]}
+    deploy = factory.deploy(slow, factory.INTEGER, factory.PLAIN, factory.NO_GRAPH)
+    quantized = seal(factory.document(deploy=deploy))
+    assert [(line.runtime, line.kind) for line in timed(quantized)] == [
+        ("openvino", "int8"),
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
     ]
-    found = timings(record_with(runtimes))
-    assert [(one.runtime, round(one.latency_s, 6)) for one in found] == [
-        ("openvino", 0.01),
-        ("onnxruntime", 0.02),
-        ("ncnn", 0.03),
-    ]
-    assert found[1].integer_share == 0.9
-    quantized, baseline = fastest(record_with(runtimes)), fastest(record_with(runtimes, baseline=True))
-    assert quantized is not None
-    assert quantized.runtime == "openvino"
-    assert baseline is not None
-    assert baseline.runtime == "ncnn"
-    assert timings(record_with(None)) == ()
+    assert fastest(quantized) == timed(quantized)[0]
+    baseline = seal(factory.document("fp32", "baseline", "FP32", deploy=factory.deploy(factory.PLAIN)))
+    assert fastest(baseline) == timed(baseline)[0]
+    assert timed(seal(factory.document())) == ()
 
 
 def test_every_method_is_described_and_has_its_command(small: tuple[Path, Path]) -> None:
@@ -250,18 +234,11 @@ def test_ticks_leave_room_for_what_they_say() -> None:
             assert places[at] - halves[at] > places[at - 1] + halves[at - 1] + 9
 
 
-@pytest.mark.parametrize(("timed", "words"), [(0, "no row was timed"), (1, "one row alone was timed")])
-def test_a_missing_latency_plot_is_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: int, words: str
-) -> None:
-    monkeypatch.setattr(
-        tables,
-        "fastest",
-        lambda record: Timing("openvino", "int8", 0.01, 1.5, 0.9) if record.cell.seed < timed else None,
-    )
+@pytest.mark.parametrize(("rows", "words"), [(0, "no row was timed"), (1, "one row alone was timed")])
+def test_a_missing_latency_plot_is_explained(tmp_path: Path, rows: int, words: str) -> None:
     put(tmp_path / "results", "baseline", "FP32", None)
-    put(tmp_path / "results", "ptq-mse", "W8A8", 0.01)
-    put(tmp_path / "results", "ptq-mse", "W4A8", 0.5, cell={"seed": 1})
+    put(tmp_path / "results", "ptq-mse", "W8A8", 0.01, deploy=factory.deploy() if rows else None)
+    put(tmp_path / "results", "ptq-mse", "W4A8", 0.5)
     build(tmp_path / "results", tmp_path / "site")
     page = Reader(tmp_path / f"site/mini-v1/{factory.GAN}/index.html")
     assert f"Latency is not plotted: {words}" in page.text

@@ -1,22 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from ganqbench.train.data import CLASSES, Cifar10, ImageSet
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # equal sums in equal order, whatever machine runs the test
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread: None) -> None: ...
 
 
 @pytest.fixture(scope="session")

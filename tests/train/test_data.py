@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from ganqbench.train.__main__ import main
 from ganqbench.train.data import CLASSES, DataError, load_cifar10
 from ganqbench.train.emoji import Glyphs, base_glyph, split_glyphs
 
@@ -40,6 +42,13 @@ def test_missing_and_misplaced_images_are_named(tree: Path, tmp_path: Path) -> N
     (tmp_path / "train" / "zebra" / "0000.jpg").write_bytes(source.read_bytes())
     with pytest.raises(DataError, match=r"zebra/0000\.jpg"):
         load_cifar10(tmp_path)
+
+
+def test_the_command_says_so_without_a_traceback(tmp_path: Path) -> None:
+    words = ["gan", "sagan", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 1
+    assert done.output == f"Error: {tmp_path} holds no train/<class>/*.jpg images.\n"
 
 
 def test_torchvision_set_that_is_absent_tells_how_to_get_it(tmp_path: Path) -> None:
