@@ -2,17 +2,18 @@
 
     python benchmarks/claim.py --out docs/claim.json
 
-Nothing is run here: the figures are those of the records of suite `claim`, and beside them those of suite
-`confirm`, which judges the same images by another network. The standard error over inputs needs the influence
-values that lie in the cache folder of the machine that made the records, see `ganqbench seeds`; elsewhere it
-is the most that it can be. A page beside the file, of the same name, shows the figures.
+Nothing is run here: the figures are those of the records of suite `claim`, of each GAN those of the newest
+version that was run whole, and beside them those of suite `confirm`, which judges the same images by another
+network. The standard error over inputs needs the influence values that lie in the cache folder of the machine
+that made the records, see `ganqbench seeds`; elsewhere it is the most that it can be. A page beside the file,
+of the same name, shows the figures.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import fmean
 from typing import Any
 
@@ -25,12 +26,34 @@ from ganqbench.metrics.interval import normal_quantile
 from ganqbench.records.schema import Record
 from ganqbench.records.validate import validate
 from ganqbench.site.identity import space
+from ganqbench.suite import load_suite
 
+CONFIRM = f"confirm-v{load_suite('confirm').version}"
 _HEAD = (
     "| bits | method | seeds | Δ | SE | limit | each seed | in the third network | PSNR, dB | worst "
     "| precision | recall | CPU-s |",
     "|---" * 13 + "|",
 )
+
+
+def newest(results: Path) -> list[Record]:
+    """The records of suite `claim`, of each GAN those of its newest version that lacks no cell."""
+    suite = load_suite("claim")
+    wanted: dict[str, set[PurePosixPath]] = {}
+    for cell in suite.cells():
+        wanted.setdefault(cell.gan, set()).add(cell.path)
+    found: dict[str, dict[int, list[Record]]] = {}
+    for folder in results.glob("claim-v*"):
+        for _, record in validate(folder).records:
+            versions = found.setdefault(record.cell.gan, {})
+            versions.setdefault(record.cell.suite_version, []).append(record)
+    kept: list[Record] = []
+    for gan, versions in sorted(found.items()):
+        here = {record.cell.path for record in versions.get(suite.version, ())}
+        if not wanted.get(gan, set()) <= here:
+            versions.pop(suite.version, None)
+        kept += versions[max(versions)] if versions else []
+    return kept
 
 
 def rows(records: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
@@ -42,7 +65,7 @@ def rows(records: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
     for record in records:
         cell = record.cell
         if record.status != "ok":
-            raise ValueError(f"{cell.gan} {cell.label} is {record.status}: run suite claim again")
+            raise ValueError(f"{cell.gan} {cell.label} is {record.status}: run suite {cell.suite} again")
         method = f"{cell.adapter}.{cell.method}" + (f"+{cell.recipe}" if cell.recipe else "")
         groups.setdefault((cell.gan, str(cell.bits), method), []).append(record)
     whole = {gan: found[0] for (gan, _, _), found in groups.items() if found[0].cell.is_baseline}
@@ -77,6 +100,7 @@ def _row(runs: list[Record], whole: Record, influences: Path) -> dict[str, Any]:
         "psnr": fmean(run.metrics["psnr"].value for run in runs),
         "worst": min(run.metrics["psnr"].worst or 0.0 for run in runs),
         "n": runs[0].metrics["psnr"].n,
+        "suite": f"claim {runs[0].cell.suite_version}",
         "cpu_s": fmean(map(_spent, runs)),
         **dict.fromkeys(("delta", "se", "limit", "exact", "each", "precision", "recall")),
     }
@@ -122,7 +146,15 @@ def page(document: Mapping[str, Any]) -> str:
     ]
     for gan in dict.fromkeys(row["gan"] for row in document["rows"]):
         own = [row for row in document["rows"] if row["gan"] == gan]
-        lines += ["", f"## {gan}", "", f"{own[0]['n']:,} images.", "", *_HEAD, *map(_line, own)]
+        lines += [
+            "",
+            f"## {gan}",
+            "",
+            f"Suite {own[0]['suite']}, {own[0]['n']:,} images.",
+            "",
+            *_HEAD,
+            *map(_line, own),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -152,13 +184,12 @@ def _third(row: Mapping[str, Any] | None) -> str:
 def main(arguments: list[str]) -> None:
     """Write the figures and their page."""
     parser = options(__doc__)
-    parser.add_argument("--results", type=Path, default=Path("results/claim-v1"))
-    parser.add_argument("--confirm", type=Path, default=Path("results/confirm-v1"))
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the records")
     chosen = parser.parse_args(arguments)
-    records = [record for _, record in validate(chosen.results).records]
+    records = newest(chosen.results)
     if not records:
-        parser.error(f"there are no valid records in {chosen.results}: run suite claim first")
-    again = [record for _, record in validate(chosen.confirm).records]
+        parser.error(f"there are no valid records of suite claim in {chosen.results}: run it first")
+    again = [record for _, record in validate(chosen.results / CONFIRM).records]
     influences = home() / FOLDER
     found = confirmed(rows(records, influences), again, influences)
     document = publish(__file__, arguments, chosen, {"rows": found})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from ganqbench.records.schema import Record
 from ganqbench.records.validate import validate
 
 ROOT = Path(__file__).parents[2]
+GAN = "sagan-cifar10"
 
 
 @pytest.fixture
@@ -38,13 +40,13 @@ def test_the_page_is_that_of_the_figures(claim: ModuleType) -> None:
 
 def test_the_figures_are_those_of_the_records(claim: ModuleType, tmp_path: Path) -> None:
     """Without influence values a standard error is the most it can be; all else is the same."""
-    records = [record for _, record in validate(ROOT / "results" / "claim-v1").records]
+    records = claim.newest(ROOT / "results")
     again = {(row["gan"], row["bits"], row["method"]): row for row in claim.rows(records, tmp_path)}
     rows = document()["rows"]
     assert len(rows) == len(again) >= 15
     for row in rows:
         other = again[row["gan"], row["bits"], row["method"]]
-        assert all(row[name] == other[name] for name in ("seeds", "n"))
+        assert all(row[name] == other[name] for name in ("seeds", "n", "suite"))
         for name in ("psnr", "worst", "cpu_s"):
             assert row[name] == pytest.approx(other[name], rel=1e-12), name
         assert (row["delta"] is None) == (other["delta"] is None)
@@ -57,7 +59,7 @@ def test_the_figures_are_those_of_the_records(claim: ModuleType, tmp_path: Path)
 
 
 def test_the_third_network_says_what_its_records_say(claim: ModuleType, tmp_path: Path) -> None:
-    records = [record for _, record in validate(ROOT / "results" / "confirm-v1").records]
+    records = [record for _, record in validate(ROOT / "results" / claim.CONFIRM).records]
     again = {(row["gan"], row["bits"], row["method"]): row for row in claim.rows(records, tmp_path)}
     shown = {(row["gan"], row["bits"], row["method"]): row for row in document()["rows"]}
     assert again.keys() <= shown.keys()
@@ -77,8 +79,7 @@ def test_a_confirmation_on_other_images_is_refused(claim: ModuleType, tmp_path: 
 
 
 def _records() -> list[Record]:
-    records = [record for _, record in validate(ROOT / "results" / "claim-v1").records]
-    return [record for record in records if record.cell.gan == "sagan-cifar10"]
+    return [record for _, record in validate(ROOT / "results" / "claim-v2" / GAN).records]
 
 
 def test_seeds_that_were_measured_differently_are_never_averaged(claim: ModuleType, tmp_path: Path) -> None:
@@ -91,6 +92,14 @@ def test_seeds_that_were_measured_differently_are_never_averaged(claim: ModuleTy
     records[index] = records[index].model_copy(update={"metrics": metrics})
     with pytest.raises(ValueError, match="measured differently"):
         claim.rows(records, tmp_path)
+
+
+def test_a_version_that_was_not_run_whole_waits(claim: ModuleType, tmp_path: Path) -> None:
+    for version in ("claim-v1", "claim-v2"):
+        shutil.copytree(ROOT / "results" / version / GAN, tmp_path / version / GAN)
+    assert {record.cell.suite_version for record in claim.newest(tmp_path)} == {2}
+    next((tmp_path / "claim-v2" / GAN).glob("*.s2.json")).unlink()
+    assert {record.cell.suite_version for record in claim.newest(tmp_path)} == {1}
 
 
 def test_a_cell_that_failed_is_not_left_out(claim: ModuleType, tmp_path: Path) -> None:
