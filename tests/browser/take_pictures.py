@@ -39,10 +39,15 @@ def main(site: Path, folder: Path) -> None:
 
 
 def fullest(site: Path) -> str:
-    """The board with most rows among those with a distance."""
+    """The board with most rows among those with a distance, of each suite in its newest version."""
     rows = json.loads((site / "data/rows.json").read_text())
+    newest: dict[str, int] = {}
+    for row in rows:
+        newest[row["suite"]] = max(newest.get(row["suite"], 0), row["suite_version"])
     counts: dict[tuple[bool, str], int] = {}
     for row in rows:
+        if row["suite_version"] < newest[row["suite"]]:
+            continue
         place = f"{row['suite']}-v{row['suite_version']}/{row['gan']}/index.html"
         counts[row["fid_delta"] is not None, place] = counts.get((row["fid_delta"] is not None, place), 0) + 1
     return max(counts, key=lambda key: (key[0], counts[key], key[1]))[1]
