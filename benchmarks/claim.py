@@ -80,15 +80,15 @@ def rows(records: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
 def confirmed(found: list[dict[str, Any]], again: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
     """The rows with `third`: what the records of the other network say of the same cells, None where nothing.
 
-    Raises ValueError where they were measured on other numbers of images.
+    Raises ValueError where full precision's images are not the same, bit by bit.
     """
     third = {(row["gan"], row["bits"], row["method"]): row for row in rows(again, influences)}
     kept = ("seeds", "delta", "se", "limit", "exact", "each")
     made = []
     for row in found:
         other = third.get((row["gan"], row["bits"], row["method"]))
-        if other is not None and other["n"] != row["n"]:
-            raise ValueError(f"{row['gan']} {row['method']}: {row['n']} images here, {other['n']} there")
+        if other is not None and other["images"] != row["images"]:
+            raise ValueError(f"{row['gan']} {row['method']}: the third network judged other images")
         made.append({**row, "third": None if other is None else {name: other[name] for name in kept}})
     return made
 
@@ -101,6 +101,7 @@ def _row(runs: list[Record], whole: Record, influences: Path) -> dict[str, Any]:
         "worst": min(run.metrics["psnr"].worst or 0.0 for run in runs),
         "n": runs[0].metrics["psnr"].n,
         "suite": f"claim {runs[0].cell.suite_version}",
+        "images": whole.provenance.baseline_images,
         "cpu_s": fmean(map(_spent, runs)),
         **dict.fromkeys(("delta", "se", "limit", "exact", "each", "precision", "recall")),
     }

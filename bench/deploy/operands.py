@@ -147,9 +147,7 @@ def _sized(
     assert site.values is not None
     given, given_back = _passed(module, site.path, inputs)
     plain: Any = copy.deepcopy(reference).requires_grad_(False)
-    plain.weight.copy_(
-        site.values.transpose(0, 1) if plain.weight.shape != site.values.shape else site.values
-    )
+    plain.weight.copy_(site.values)
     plain.bias = None
     product = plain(operand)
     if site.bias is not None:

@@ -41,12 +41,13 @@ In the order of what they cost, the recipes are:
 3. **Wider ends.** The first and last layers at 8 bits (`ganq.even-gptq-ends8`): they are small, and
    what goes wrong in them reaches every pixel. The boards name those layers in the row.
 4. **Fine-tuning towards itself.** Distillation with learned steps, from there
-   (`ganq.qat-even-gptq-ends8+distill`). Four hundred steps at W4A8 for SAGAN and CycleGAN, sixteen hundred
-   (`+distill-long`) for StyleGAN2; a hundred (`+distill-short`) are too few for 4 bits.
+   (`ganq.qat-even-gptq-ends8+distill`): four hundred steps at W4A8 for SAGAN, sixteen hundred
+   (`+distill-long`) for StyleGAN2. For CycleGAN of emoji it brings the images nearer to full precision's,
+   not their distance to the data.
 
 What is only calibrated at 4 bits may have the distance of full precision in one network and not in another,
-and with one seed and not with the next. What is trained keeps it in both: see the columns of the seeds and of
-the third network in [the claim](claim.md).
+and with one seed and not with the next. Training narrows that gap and doesn't always close it: see the
+columns of the seeds and of the third network in [the claim](claim.md).
 """
 
 
