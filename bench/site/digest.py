@@ -11,14 +11,13 @@ from ganqbench.site.assemble import boards
 from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY, Column
 from ganqbench.site.findings import findings
-from ganqbench.site.ingredients import SUITE as STUDY
-from ganqbench.site.ingredients import ingredients
+from ganqbench.site.ingredients import FEW, STUDY, ingredients
 from ganqbench.site.load import load
 from ganqbench.site.row import Row
 
 OWN = "ganq"
 """The adapter whose rows stand beside the best of all others."""
-_ELSEWHERE = (STUDY, "confirm")
+_ELSEWHERE = (STUDY, FEW, "confirm")
 """Suites whose records stand in a table of their own, here or on the page of the claim."""
 _COLUMNS = ("fid_delta", "psnr", "calibration_s")
 

@@ -1,4 +1,4 @@
-"""What each ingredient of a recipe does: the rows of suite `study`, generators side by side, as Markdown."""
+"""What each ingredient of a recipe does: rows of suites `study` and `few`, GAN beside GAN, as Markdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ganqbench.site.board import Board, bits_order
 from ganqbench.site.columns import BY_KEY
 from ganqbench.site.row import Row
 
-SUITE = "study"
+STUDY = "study"
+FEW = "few"
+"""Rows of the study once more, with less to calibrate on."""
 WIDTH = "W4A8"
 """Where the ingredients are looked at, one at a time."""
 SHORT = "distill-short"
@@ -30,7 +32,13 @@ class _Table:
     holds: Callable[[Row], bool]
     name: Callable[[Row], str]
 
+    def rows(self, study: list[Board]) -> Iterator[tuple[Board, str, Row]]:
+        """Its rows with the board they are from and the name they go by."""
+        for board in study:
+            yield from ((board, self.name(row), row) for row in board.results if self.holds(row))
 
+
+_FEWER = f"How much calibration, at {WIDTH}"
 _TABLES = (
     _Table(
         f"Calibrated alone, at {WIDTH}",
@@ -57,36 +65,59 @@ _TABLES = (
 
 def ingredients(shown: Iterable[Board]) -> str:
     """The section; empty without records of the study's newest version."""
-    every = [board for board in shown if board.suite == SUITE and board.results and board.baseline]
-    newest = max((board.version for board in every), default=None)
-    kept = [board for board in every if board.version == newest]
-    return "\n".join([_HEAD, *("\n".join(_table(table, kept)) for table in _TABLES)]) if kept else ""
+    every = [board for board in shown if board.results and board.baseline]
+    study, few = _newest(every, STUDY), _newest(every, FEW)
+    if not study:
+        return ""
+    tables = ("\n".join(_table(table.title, study, table.rows(study))) for table in _TABLES)
+    return "\n".join([_HEAD, *tables, "\n".join(_table(_FEWER, study, _calibrations(study, few)))])
 
 
-def _table(table: _Table, shown: list[Board]) -> Iterator[str]:
-    found: dict[tuple[tuple[int, int], str], dict[str, Row]] = {}
-    for board in shown:
-        for row in filter(table.holds, board.results):
-            found.setdefault((bits_order(row.bits), table.name(row)), {})[board.gan] = row
+def _newest(shown: list[Board], suite: str) -> list[Board]:
+    version = max((board.version for board in shown if board.suite == suite), default=None)
+    return [board for board in shown if (board.suite, board.version) == (suite, version)]
+
+
+def _calibrations(study: list[Board], few: list[Board]) -> Iterator[tuple[Board, str, Row]]:
+    """The rows of `few` and their like in the study."""
+    for board in few:
+        for row in board.results:
+            inputs = row.runs[0].record.provenance.protocol["calibrate"]
+            yield board, f"`{_method(row)}`, {inputs} inputs", row
+    again = {(board.gan, row.id) for board in few for row in board.results}
+    for board in study:
+        for row in board.results:
+            if (board.gan, row.id) in again:
+                yield board, f"`{_method(row)}`", row
+
+
+def _method(row: Row) -> str:
+    return row.id.removesuffix(f".{row.bits}")
+
+
+def _table(title: str, study: list[Board], rows: Iterable[tuple[Board, str, Row]]) -> Iterator[str]:
+    found: dict[tuple[tuple[int, int], str], dict[str, tuple[Board, Row]]] = {}
+    for board, name, row in rows:
+        found.setdefault((bits_order(row.bits), name), {})[board.gan] = (board, row)
     if not found:
         return
-    columns = [board for board in shown if any(board.gan in rows for rows in found.values())]
-    yield f"### {table.title}\n"
+    columns = [board for board in study if any(board.gan in line for line in found.values())]
+    yield f"### {title}\n"
     yield "| | " + " | ".join(board.names.title for board in columns) + " |"
     yield "|---" * (1 + len(columns)) + "|"
-    for (_, name), rows in sorted(found.items(), key=lambda item: (item[0][0], _psnr(item[1]), item[0][1])):
-        cells = (_cell(board, rows.get(board.gan)) for board in columns)
+    for (_, name), line in sorted(found.items(), key=lambda item: (item[0][0], _psnr(item[1]), item[0][1])):
+        cells = (_cell(*line[board.gan]) if board.gan in line else "" for board in columns)
         yield f"| {name} | " + " | ".join(cells) + " |"
     yield ""
 
 
-def _psnr(rows: Mapping[str, Row]) -> float:
-    return fmean(row.get("psnr") or 0.0 for row in rows.values())
+def _psnr(line: Mapping[str, tuple[Board, Row]]) -> float:
+    return fmean(row.get("psnr") or 0.0 for _, row in line.values())
 
 
-def _cell(board: Board, row: Row | None) -> str:
+def _cell(board: Board, row: Row) -> str:
     whole = board.baseline.get("fid") if board.baseline else None
-    if row is None or not whole:
+    if not whole:
         return ""
     delta, span, psnr = row.get("fid_delta"), row.span("fid_delta"), row.get("psnr")
     text = "" if delta is None else f"{100 * delta / whole:+.1f} %"

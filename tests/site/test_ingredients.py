@@ -13,7 +13,7 @@ from ganqbench.site.load import load
 
 N = 5000
 SPACE = f"[net@abc pil n={N} ref=123]"
-WHERE = {"protocol": {"resolution": 32, "calibrate": 4, "final": N, "batch": 2}}
+PROTOCOL = {"resolution": 32, "final": N, "batch": 2}
 
 
 def put(results: Path, method: str, bits: str, delta: float | None, psnr: float = 30.0, **cell: Any) -> None:
@@ -23,8 +23,9 @@ def put(results: Path, method: str, bits: str, delta: float | None, psnr: float 
         metrics["fid_delta"] = factory.metric(delta, 0.005, identity=f"fid_delta{SPACE}", n=N)
         metrics["psnr"] = factory.metric(psnr, 0.1, worst=psnr - 5, n=N)
     where = {"suite": "study", "suite_version": 1, **cell}
+    protocol = PROTOCOL | {"calibrate": 16 if where["suite"] == "few" else 256}
     made = factory.document(
-        adapter, method, bits, metrics=metrics, provenance=factory.provenance(**WHERE), cell=where
+        adapter, method, bits, metrics=metrics, provenance=factory.provenance(protocol=protocol), cell=where
     )
     factory.put(results, made)
 
@@ -57,6 +58,21 @@ def test_the_newest_version_speaks_alone(tmp_path: Path) -> None:
     put(tmp_path, "even", "W4A8", 0.1, suite_version=2)
     assert "even" in section(tmp_path)
     assert "ptq-mse" not in section(tmp_path)
+
+
+def test_rows_of_few_inputs_stand_beside_the_same_rows_of_the_study(tmp_path: Path) -> None:
+    put(tmp_path, "baseline", "FP32", None)
+    put(tmp_path, "ptq-mse", "W4A8", 0.5)
+    put(tmp_path, "even", "W4A8", 0.2)
+    put(tmp_path, "even", "W4A8", 0.1, recipe="distill-short")
+    put(tmp_path, "baseline", "FP32", None, suite="few")
+    put(tmp_path, "even", "W4A8", 0.25, psnr=29, suite="few")
+    _, table = section(tmp_path).split("### How much calibration, at W4A8\n")
+    assert [line.split(" |")[0] for line in table.strip().splitlines()[2:]] == [
+        "| `ganq.even`, 16 inputs",
+        "| `ganq.even`",
+    ]
+    assert "| `ganq.even`, 16 inputs | +50.0 % (+49.0 to +51.0), 29.00 dB |" in table
 
 
 def test_other_suites_and_rows_without_full_precision_make_no_table(tmp_path: Path) -> None:
