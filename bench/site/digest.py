@@ -56,12 +56,14 @@ def digest(shown: Iterable[Board]) -> str:
     newest = {(board.suite, board.gan): board.version for board in sorted(every, key=lambda b: b.version)}
     kept = [board for board in every if board.results and newest[board.suite, board.gan] == board.version]
     ranked = [board for board in kept if board.suite not in _ELSEWHERE]
-    return "\n".join([_INTRODUCTION, ingredients(every), *("\n".join(_section(board)) for board in ranked)])
+    return "\n".join(
+        [_INTRODUCTION, ingredients(every), *("\n".join(_section(board, every)) for board in ranked)]
+    )
 
 
-def _section(board: Board) -> Iterator[str]:
+def _section(board: Board, shown: Iterable[Board]) -> Iterator[str]:
     yield f"## {board.names.title} in suite {board.suite_name}\n"
-    for sentence in findings(board):
+    for sentence in findings(board, shown):
         yield "- " + "".join(f"**{p.text}**" if p.strong else p.text for p in sentence).replace(
             fmt.SPACE, " "
         )

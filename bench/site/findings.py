@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from ganqbench.site import format as fmt
 from ganqbench.site.board import Board, bits_order
-from ganqbench.site.columns import BY_KEY
+from ganqbench.site.columns import BY_KEY, Column
+from ganqbench.site.confirmed import Opinion, opinions
 from ganqbench.site.judge import MARGIN
 from ganqbench.site.names import backend
 from ganqbench.site.row import Row
@@ -29,9 +30,12 @@ class Part:
 Sentence = tuple[Part, ...]
 
 
-def headlines(board: Board) -> tuple[Sentence, ...]:
-    """The answers: the best at each width, the cheapest that holds, what calibration alone gives."""
-    return (*_no_rank(board), *_best(board), *_cheapest(board), *_free(board))
+def headlines(board: Board, shown: Iterable[Board]) -> tuple[Sentence, ...]:
+    """The answers: the best at each width, the cheapest that holds, what calibration alone gives.
+
+    Among the boards `shown` may be one by which another network confirms or denies what is the best.
+    """
+    return (*_no_rank(board), *_best(board, opinions(board, shown)), *_cheapest(board), *_free(board))
 
 
 def asides(board: Board) -> tuple[Sentence, ...]:
@@ -39,9 +43,9 @@ def asides(board: Board) -> tuple[Sentence, ...]:
     return (*_price_of_bits(board), *_quick(board), *_backends(board), *_without_result(board))
 
 
-def findings(board: Board) -> tuple[Sentence, ...]:
-    """What a board says, most important first."""
-    return (*headlines(board), *asides(board))
+def findings(board: Board, shown: Iterable[Board]) -> tuple[Sentence, ...]:
+    """What a board says among those shown, most important first."""
+    return (*headlines(board, shown), *asides(board))
 
 
 def value_text(board: Board, row: Row) -> str:
@@ -61,7 +65,7 @@ def _table(board: Board, text: str) -> Part:
     return Part(text, f"{board.path}#results")
 
 
-def _best(board: Board) -> Iterator[Sentence]:
+def _best(board: Board, second: Mapping[str, Opinion]) -> Iterator[Sentence]:
     for bits, row in board.best().items():
         ties = board.tied(row, [other for other in board.results if other.bits == bits])
         yield (
@@ -72,12 +76,22 @@ def _best(board: Board) -> Iterator[Sentence]:
             Part(f", with {board.lead.article} {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{_details(board, row)}{_tie_text(board, row, len(ties))}."),
+            *_second(second.get(row.id)),
         )
         if row.declared:
-            yield from _uniform(board, bits)
+            yield from _uniform(board, bits, second)
 
 
-def _uniform(board: Board, bits: str) -> Iterator[Sentence]:
+def _second(opinion: Opinion | None) -> Iterator[Part]:
+    """What another network says of the row."""
+    if opinion is not None:
+        row, where = opinion.row, f"{opinion.board.path}#{opinion.row.id}"
+        yield Part(" In ")
+        yield Part("another network", where)
+        yield Part(f": {_against_fp32(opinion.board.yardstick, row, _seeds(row))}.")
+
+
+def _uniform(board: Board, bits: str, second: Mapping[str, Opinion]) -> Iterator[Sentence]:
     """The first row that holds every layer to the width, where the best one does not."""
     row = next((row for row in board.results if row.bits == bits and row.uniform), None)
     if row is not None:
@@ -89,6 +103,7 @@ def _uniform(board: Board, bits: str) -> Iterator[Sentence]:
             Part(f", with {board.lead.article} {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{_details(board, row)}."),
+            *_second(second.get(row.id)),
         )
 
 
@@ -100,21 +115,28 @@ def _details(board: Board, row: Row) -> str:
         text += f" (95{fmt.SPACE}% interval {board.lead.text(span[0])} to {board.lead.text(span[1])})"
     step = board.yardstick
     if step is not board.lead and row.get(step.key) is not None:
-        text += f", {step.cell(row.values)} {step.interval(row.values)} against FP32".replace("  ", " ")
-        text += f": {row.judged.verdict.value} ({_weight(row)})" if row.judged else ""
+        text += f", {_against_fp32(step, row, _weight(row))}"
     worst = row.get(f"{board.lead.key}_worst")
     if worst is not None:
         text += f", worst image {board.lead.text(worst)}{fmt.SPACE}{board.lead.unit}"
     return text
 
 
+def _against_fp32(step: Column, row: Row, weight: str) -> str:
+    """The difference to FP32, its verdict and what that rests on."""
+    text = f"{step.cell(row.values)} {step.interval(row.values)} against FP32".replace("  ", " ")
+    return text + (f": {row.judged.verdict.value} ({weight})" if row.judged else "")
+
+
+def _seeds(row: Row) -> str:
+    return "one seed" if row.seeds_ok == 1 else fmt.plural(row.seeds_ok, "seed")
+
+
 def _weight(row: Row) -> str:
     """What a verdict rests on: how many seeds, and how far the images are from FP32's own."""
-    text = "one seed" if row.seeds_ok == 1 else fmt.plural(row.seeds_ok, "seed")
     psnr = row.get("psnr")
-    if psnr is not None:
-        text += f", {BY_KEY['psnr'].text(psnr)}{fmt.SPACE}dB from its images"
-    return text
+    near = "" if psnr is None else f", {BY_KEY['psnr'].text(psnr)}{fmt.SPACE}dB from its images"
+    return f"{_seeds(row)}{near}"
 
 
 def _tie_text(board: Board, row: Row, ties: int) -> str:

@@ -159,7 +159,7 @@ def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, An
     return {
         "current": "",
         "runs_total": runs_total,
-        "findings": {gan: headlines(boards[0]) for gan, boards in by_gan.items()},
+        "findings": {gan: headlines(boards[0], boards) for gan, boards in by_gan.items()},
         "asides": {gan: asides(boards[0]) for gan, boards in by_gan.items()},
         "newest": {gan: _newest(boards) for gan, boards in by_gan.items()},
         "heatmaps": heatmaps(by_gan),

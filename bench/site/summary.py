@@ -19,16 +19,17 @@ SUITE = "claim"
 
 def summary(shown: Iterable[Board]) -> str:
     """What the newest boards of the small generators say about their narrowest widths, a line for each."""
+    every = list(shown)
     newest: dict[str, Board] = {}
-    for board in sorted(shown, key=lambda each: each.version):
+    for board in sorted(every, key=lambda each: each.version):
         if board.suite == SUITE and board.results and board.verdicts:
             newest[board.gan] = board
-    return "".join(map(_line, newest.values()))
+    return "".join(_line(board, every) for board in newest.values())
 
 
-def _line(board: Board) -> str:
+def _line(board: Board, shown: Iterable[Board]) -> str:
     bits = list(board.best())[-1]
-    sentence = next(each for each in headlines(board) if each[1].text == bits)
+    sentence = next(each for each in headlines(board, shown) if each[1].text == bits)
     text = "".join(f"**{part.text}**" if part.strong else part.text for part in sentence)
     return f"- {board.names.title}. {text.replace(fmt.SPACE, ' ')}\n"
 

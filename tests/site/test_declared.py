@@ -113,7 +113,7 @@ def test_the_tables_count_it(site: Path) -> None:
 def test_a_finding_says_it_and_what_holds_in_every_layer(tmp_path: Path) -> None:
     fill(tmp_path)
     (board,) = boards(load(tmp_path).runs)
-    said = ["".join(part.text for part in sentence) for sentence in findings(board)]
+    said = ["".join(part.text for part in sentence) for sentence in findings(board, [])]
     (best,) = [text for text in said if text.startswith("Best at W4A8: ")]
     assert f"with {SHORT}, with a PSNR of 35.00" in best
     (every,) = [text for text in said if text.startswith("Best with every layer at W4A8: ")]

@@ -40,13 +40,15 @@ def board_of(results: Path) -> Board:
 
 
 def words(board: Board) -> str:
-    return "\n".join("".join(part.text for part in line) for line in findings(board)).replace("\u00a0", " ")
+    return "\n".join("".join(part.text for part in line) for line in findings(board, [])).replace(
+        "\u00a0", " "
+    )
 
 
 def assert_all_linked(board: Board) -> None:
     """Every sentence leads to rows of its board."""
     rows = {row.id for row in board.rows} | {"results"}
-    for line in findings(board):
+    for line in findings(board, []):
         paths = [part.path for part in line if part.path]
         assert paths, line
         assert all(path.split("#")[0] == board.path and path.split("#")[1] in rows for path in paths)
