@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 
 from ganqbench.records.bounds import BOUNDS
@@ -13,8 +15,11 @@ from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY, Values
 from ganqbench.site.identity import Mixed, mixed
 from ganqbench.site.judge import judged
-from ganqbench.site.load import Run
+from ganqbench.site.load import Run, load
 from ganqbench.site.row import Row
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+"""What a folder of records is on the command line."""
 
 
 def boards(runs: Sequence[Run]) -> tuple[Board, ...]:
@@ -30,6 +35,14 @@ def boards(runs: Sequence[Run]) -> tuple[Board, ...]:
         for (suite, version, gan), part in table.groupby(["suite", "suite_version", "gan"], sort=True)
     ]
     return tuple(sorted(made, key=lambda board: (board.gan, names.suite_rank(board.suite), -board.version)))
+
+
+def published(results: Path) -> tuple[Board, ...]:
+    """The boards of a folder of records for a page that is committed; ClickException where there is none."""
+    found = boards(load(results).runs)
+    if not found:
+        raise click.ClickException(f"{results} holds no valid record. Give the folder `results`.")
+    return found
 
 
 def _board(

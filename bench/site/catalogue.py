@@ -13,6 +13,9 @@ from ganqbench.site.row import Row
 from ganqbench.site.support import Support
 from ganqbench.suite import load_suite, suite_names
 
+QUICK = "mini"
+"""The suite whose single cells take least."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -154,11 +157,14 @@ def _by_bits(rows: list[tuple[Board, Row]]) -> tuple[tuple[Board, Row], ...]:
 
 
 def _in_suites() -> dict[tuple[str, str], Cell]:
-    """Method -> its first cell in the first suite that holds it."""
+    """Method -> its first cell in the quickest finished suite that holds it, else in an unfinished one."""
     found: dict[tuple[str, str], Cell] = {}
-    order = [*reversed(names.SUITE_ORDER), *suite_names()]  # the quickest suite first
-    for name in (name for name in dict.fromkeys(order) if name in suite_names()):
-        for cell in load_suite(name).cells():
+    order = sorted(
+        map(load_suite, suite_names()),
+        key=lambda suite: (not suite.version, suite.name != QUICK, suite.cpu_hours),
+    )
+    for suite in order:
+        for cell in suite.cells():
             if cell.recipe is None:
                 found.setdefault((cell.adapter, cell.method), cell)
     return found

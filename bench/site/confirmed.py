@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganqbench.site.board import Board
 from ganqbench.site.row import Row
+from ganqbench.site.suites import newest
 
 CLAIM, CONFIRM = "claim", "confirm"
 
@@ -23,11 +24,11 @@ def opinions(board: Board, shown: Iterable[Board]) -> Mapping[str, Opinion]:
     """Row -> what the newest confirming board says of it; empty where it judged images of another FP32."""
     if board.suite != CLAIM:
         return {}
-    others = [each for each in shown if each.suite == CONFIRM and each.gan == board.gan]
-    newest = max(others, key=lambda each: each.version, default=None)
-    if newest is None or _images(board) is None or _images(board) != _images(newest):
+    others = (each for each in newest(shown) if each.suite == CONFIRM and each.gan == board.gan)
+    other = next(others, None)
+    if other is None or _images(board) is None or _images(board) != _images(other):
         return {}
-    return {row.id: Opinion(newest, row) for row in newest.results if row.judged}
+    return {row.id: Opinion(other, row) for row in other.results if row.judged}
 
 
 def _images(board: Board) -> str | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import click
+
 from ganqbench.site import format as fmt
-from ganqbench.site.assemble import boards
+from ganqbench.site.assemble import FOLDER, published
 from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY, Column
 from ganqbench.site.findings import findings
 from ganqbench.site.ingredients import FEW, STUDY, ingredients
-from ganqbench.site.load import load
 from ganqbench.site.row import Row
+from ganqbench.site.suites import newest
 
 OWN = "ganq"
 """The adapter whose rows stand beside the best of all others."""
@@ -53,9 +54,7 @@ columns of the seeds and of the third network in [the claim](claim.md).
 def digest(shown: Iterable[Board]) -> str:
     """The page: what each ingredient does, and what the newest boards say, ours beside the best other."""
     every = list(shown)
-    newest = {(board.suite, board.gan): board.version for board in sorted(every, key=lambda b: b.version)}
-    kept = [board for board in every if board.results and newest[board.suite, board.gan] == board.version]
-    ranked = [board for board in kept if board.suite not in _ELSEWHERE]
+    ranked = [board for board in newest(every) if board.suite not in _ELSEWHERE]
     return "\n".join(
         [_INTRODUCTION, ingredients(every), *("\n".join(_section(board, every)) for board in ranked)]
     )
@@ -99,10 +98,13 @@ def _cell(row: Row, key: str) -> str:
     return text.replace(fmt.SPACE, " ")
 
 
-def main(results: str, page: str) -> None:
-    """Write the page."""
-    Path(page).write_text(digest(boards(load(Path(results)).runs)), encoding="utf-8")
+@click.command()
+@click.argument("results", type=FOLDER)
+@click.argument("page", type=click.Path(dir_okay=False, path_type=Path))
+def main(results: Path, page: Path) -> None:
+    """Write the findings of the records in RESULTS to PAGE."""
+    page.write_text(digest(published(results)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -10,6 +10,7 @@ from ganqbench.site import names
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.judge import MARGIN
 from ganqbench.site.row import Row
+from ganqbench.site.suites import newest
 
 # Share of FP32's own distance that is lost, or PSNR in dB: where one shade ends and the next begins.
 _SHARES = (0.0, MARGIN, 0.1, 0.3, 1.0)
@@ -90,10 +91,9 @@ def _heatmap(bits: str, by_gan: Mapping[str, tuple[Board, ...]]) -> Heatmap:
 def _shown(bits: str, boards: Iterable[Board]) -> Board | None:
     """The board to show: paired differences before pixels, then most backends and methods at this width.
 
-    Of each suite only the newest version counts; `boards` have it first.
+    Of each suite only the newest version counts.
     """
-    newest = {board.suite: board for board in reversed(tuple(boards))}
-    having = [board for board in reversed(newest.values()) if _results(board, bits)]
+    having = [board for board in newest(boards) if _results(board, bits)]
     paired = [board for board in having if board.yardstick.paired]
     return max(paired or having, key=lambda board: _breadth(_results(board, bits)), default=None)
 

@@ -9,6 +9,7 @@ from statistics import fmean
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.columns import BY_KEY
 from ganqbench.site.row import Row
+from ganqbench.site.suites import newest
 
 STUDY = "study"
 FEW = "few"
@@ -64,18 +65,14 @@ _TABLES = (
 
 
 def ingredients(shown: Iterable[Board]) -> str:
-    """The section; empty without records of the study's newest version."""
-    every = [board for board in shown if board.results and board.baseline]
-    study, few = _newest(every, STUDY), _newest(every, FEW)
+    """The section; empty without records of the study."""
+    every = [board for board in newest(shown) if board.baseline]
+    study = [board for board in every if board.suite == STUDY]
+    few = [board for board in every if board.suite == FEW]
     if not study:
         return ""
     tables = ("\n".join(_table(table.title, study, table.rows(study))) for table in _TABLES)
     return "\n".join([_HEAD, *tables, "\n".join(_table(_FEWER, study, _calibrations(study, few)))])
-
-
-def _newest(shown: list[Board], suite: str) -> list[Board]:
-    version = max((board.version for board in shown if board.suite == suite), default=None)
-    return [board for board in shown if (board.suite, board.version) == (suite, version)]
 
 
 def _calibrations(study: list[Board], few: list[Board]) -> Iterator[tuple[Board, str, Row]]:

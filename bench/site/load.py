@@ -15,6 +15,7 @@ from ganqbench.records.store import (
     InvalidRecord,
     parse,
     preview_path,
+    read_bounded,
     record_files,
 )
 from ganqbench.records.validate import record_faults
@@ -59,7 +60,11 @@ class Loaded:
 
 
 def load(results: Path) -> Loaded:
-    """Read every record file below `results` and judge it as `ganqbench validate` does."""
+    """Read every record file below `results` and judge each by itself: form, hash, bounds, place, image.
+
+    Records that disagree meet on the boards: a metric of two identities has no column there. Whether a record
+    keeps to its suite is for `ganqbench validate` to say, before anything is published.
+    """
     runs: list[Run] = []
     faults: list[Fault] = []
     for path in record_files(results):
@@ -74,8 +79,7 @@ def load(results: Path) -> Loaded:
 
 
 def _run(path: Path, results: Path) -> Run:
-    with path.open("rb") as file:
-        body = file.read(MAX_BYTES + 1)
+    body = read_bounded(path, MAX_BYTES)
     record = parse(body, path)
     faults = list(record_faults(record, path))
     # The same file deeper down would count a run twice.
@@ -99,8 +103,7 @@ def _image(record: Record, path: Path) -> bytes | None:
     """The preview, as it is now: what was checked a moment ago may have been replaced since."""
     if record.preview is None:
         return None
-    with preview_path(path).open("rb") as file:
-        image = file.read(MAX_PREVIEW_BYTES + 1)
+    image = read_bounded(preview_path(path), MAX_PREVIEW_BYTES)
     if sha256(image) != record.preview.sha256:
         raise InvalidRecord(path, ["its image is not the one that was recorded"])
     if image[:4] != b"RIFF" or image[8:12] != b"WEBP":

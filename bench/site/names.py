@@ -53,8 +53,8 @@ GANS: Mapping[str, Gan] = {
     "cyclegan-horse2zebra": Gan("CycleGAN horse2zebra", "horse2zebra", "Horse to zebra"),
     "cyclegan-zebra2horse": Gan("CycleGAN zebra2horse", "zebra2horse", "Zebra to horse"),
 }
-# The more images a suite takes, the further in front its numbers stand.
-SUITE_ORDER = ("paper", "full", "claim", "standard", "mini", "study", "few", "confirm")
+# A suite whose answers weigh more stands further in front; those that are read beside another one come last.
+SUITE_ORDER = ("paper", "claim", "full", "standard", "mini", "study", "few", "confirm")
 ARCHITECTURES: Mapping[str, str] = {"stylegan2": "StyleGAN2", "sagan": "SAGAN", "cyclegan": "CycleGAN"}
 STATES: Mapping[str, str] = {"failed": "\u2715 failed", "skipped": "\u2205 unsupported"}
 """What stands in place of a number. A record says `skipped` where its backend declined the cell."""

@@ -156,15 +156,17 @@ def _protocol() -> dict[str, Any]:
 
 
 def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, Any]:
+    leads = {gan: next(iter(suites.newest(boards)), boards[0]) for gan, boards in by_gan.items()}
     return {
+        "leads": leads,
         "current": "",
         "runs_total": runs_total,
-        "findings": {gan: headlines(boards[0], boards) for gan, boards in by_gan.items()},
-        "asides": {gan: asides(boards[0]) for gan, boards in by_gan.items()},
+        "findings": {gan: headlines(leads[gan], boards) for gan, boards in by_gan.items()},
+        "asides": {gan: asides(board) for gan, board in leads.items()},
         "newest": {gan: _newest(boards) for gan, boards in by_gan.items()},
         "heatmaps": heatmaps(by_gan),
         "heat_rows": HOME_ROWS,
-        "pictures": {gan: _comparison(boards[0]) for gan, boards in by_gan.items()},
+        "pictures": {gan: _comparison(board) for gan, board in leads.items()},
     }
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from ganqbench.cell import Cell
 from ganqbench.errors import UserError
 from ganqbench.protocol import Protocol
+from ganqbench.site.board import Board
 from ganqbench.site.load import Run
 from ganqbench.suite import load_suite
 
@@ -55,3 +57,30 @@ def images(name: str, gan: str, runs: Iterable[Run]) -> int | None:
         return known.protocol.final
     told = {origin.protocol.get("final") for origin in origins}
     return told.pop() if len(told) == 1 else None
+
+
+def newest(boards: Iterable[Board]) -> tuple[Board, ...]:
+    """Of each suite and GAN the board of the last version, in the order given.
+
+    A version that still lacks cells stands back behind an earlier one, whose numbers are whole.
+    """
+    every = [board for board in boards if board.results]
+    last: dict[tuple[str, str], Board] = {}
+    for board in sorted(every, key=lambda each: (_is_whole(each), each.version)):
+        last[board.suite, board.gan] = board
+    return tuple(board for board in every if last[board.suite, board.gan] is board)
+
+
+def _is_whole(board: Board) -> bool:
+    """Whether every cell that the installed suite lists has a record; of other versions that is not known."""
+    wanted = _cells(board.suite, board.version)
+    return {cell for cell in wanted if cell.gan == board.gan} <= {
+        run.cell for row in board.rows for run in row.runs
+    }
+
+
+@cache
+def _cells(name: str, version: int) -> frozenset[Cell]:
+    if installed_version(name) != version:
+        return frozenset()
+    return frozenset(load_suite(name).cells())

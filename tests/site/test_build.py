@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,21 @@ def test_no_results_give_a_friendly_page(tmp_path: Path, exists: bool) -> None:
     assert "ganqbench run --suite mini" in pages[Path("index.html")].text
     assert [fault for page in pages.values() for fault in page.faults] == []
     assert dead_links(tmp_path / "site", pages) == []
+
+
+def test_links_and_pipes_are_listed_and_not_followed(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    factory.small_board(results)
+    folder = results / BOARD
+    linked, pictured = folder / "brevitas.ptq-mse.W8A8.s0.json", folder / "brevitas.ptq-mse.W4A8.s0.webp"
+    for path in (linked, pictured):
+        shutil.move(path, tmp_path / path.name)
+        path.symlink_to(tmp_path / path.name)
+    os.mkfifo(folder / "pipe.json")
+    report = build(results, tmp_path / "site")
+    faulty = {fault.path.rpartition("/")[2] for fault in report.faults}
+    assert faulty == {linked.name, "pipe.json", "brevitas.ptq-mse.W4A8.s0.json"}
+    assert all("link" in str(fault) for fault in report.faults)
 
 
 def test_what_is_invalid_is_listed_and_never_a_row(tmp_path: Path) -> None:

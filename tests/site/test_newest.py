@@ -1,0 +1,60 @@
+"""Which board of a suite speaks for it: the last version, unless it is still being run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import site_factory as factory
+
+from ganqbench.site import build
+from ganqbench.site.assemble import boards
+from ganqbench.site.load import load
+from ganqbench.site.suites import newest
+from ganqbench.suite import load_suite
+
+SUITE = load_suite("mini")
+
+
+def put(results: Path, method: str, bits: str, version: int, **more: str) -> None:
+    adapter = "fp32" if bits == "FP32" else more.get("adapter", "brevitas")
+    cell = {"suite_version": version}
+    factory.put(results, factory.document(adapter, method, bits, cell=cell))
+
+
+def versions(results: Path) -> list[int]:
+    return [board.version for board in newest(boards(load(results).runs))]
+
+
+@pytest.fixture
+def partial(tmp_path: Path) -> Path:
+    """An earlier version, and two cells of the version that is installed."""
+    results = tmp_path / "results"
+    for version in (1, SUITE.version):
+        put(results, "baseline", "FP32", version)
+        put(results, "ptq-mse", "W8A8", version)
+    return results
+
+
+def test_a_version_that_lacks_cells_stands_back(partial: Path) -> None:
+    assert versions(partial) == [1]
+
+
+def test_home_leads_with_what_is_whole_and_lists_both(partial: Path, tmp_path: Path) -> None:
+    build(partial, tmp_path / "site")
+    page = (tmp_path / "site/index.html").read_text()
+    assert "suite mini v1</small>" in page
+    assert f"Suite mini v{SUITE.version}</a>" in page
+
+
+def test_a_whole_version_replaces_the_earlier_one(partial: Path) -> None:
+    for cell in SUITE.cells():
+        if cell.gan == factory.GAN and not cell.is_baseline:
+            put(partial, cell.method, str(cell.bits), SUITE.version, adapter=cell.adapter)
+    assert versions(partial) == [SUITE.version]
+
+
+def test_alone_a_partial_version_is_what_there_is(tmp_path: Path) -> None:
+    put(tmp_path, "baseline", "FP32", SUITE.version)
+    put(tmp_path, "ptq-mse", "W8A8", SUITE.version)
+    assert versions(tmp_path) == [SUITE.version]
