@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganqbench.errors import UserError
-from ganqbench.harness.gans import ZOO, Gans
+from ganqbench.harness.gans import Gans
 
 if TYPE_CHECKING:
     from ganqbench.cell import Cell
     from ganqbench.records.schema import Record
+    from ganqbench.suite import Suite
 
 _NAME = re.compile(
     r"(?P<suite>[^/]+)/(?P<gan>[^/]+)/"
@@ -34,24 +36,38 @@ def read_record(path: Path) -> Record:
     raise UserError(problem, "Give a file below results/.")
 
 
-def named_cell(text: str, gans: Gans = ZOO) -> Cell:
+@dataclass(frozen=True)
+class Named:
+    """A cell, the suite it is of, and its record where a file was named."""
+
+    cell: Cell
+    suite: Suite
+    record: Record | None = None
+
+
+def named_cell(text: str, gans: Gans) -> Named:
     """The cell of a record's file, or the one that a text names; UserError for neither."""
     from pydantic import ValidationError
 
     from ganqbench.cell import Cell
     from ganqbench.harness.own_suite import named_suite
+    from ganqbench.harness.record_suite import record_suite
 
     if text.endswith(".json"):
-        return read_record(Path(text)).cell
+        record = read_record(Path(text))
+        return Named(record.cell, record_suite(Path(text), record, gans), record)
     match = _NAME.fullmatch(text)
     if match is None:
         raise UserError(
-            f"{text!r} names no cell.", "Write suite/gan/adapter.method.bits.seed, or give a record's file."
+            f"{text!r} names no cell.",
+            "Write SUITE/GAN/ADAPTER.METHOD[+RECIPE].BITS.sSEED, as in "
+            "mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0, or give a record's file.",
         )
-    version = named_suite(match["suite"], gans).version
+    suite = named_suite(match["suite"], gans)
     try:
-        return Cell.model_validate(
-            {**match.groupdict(), "seed": int(match["seed"]), "suite_version": version}
+        cell = Cell.model_validate(
+            {**match.groupdict(), "seed": int(match["seed"]), "suite_version": suite.version}
         )
     except ValidationError as error:
         raise UserError(f"{text!r} names no cell: {error.errors()[0]['msg']}.", "Check each part.") from error
+    return Named(cell, suite)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganqbench.cli.cells import named_cell, read_record
+from ganqbench.cli.cells import named_cell
+from ganqbench.cli.own_checkpoint import own_checkpoint
 
 if TYPE_CHECKING:
     from ganqbench.harness.deployment import Settings
+    from ganqbench.harness.gans import Gans
     from ganqbench.records.deploy_schema import Deploy, Deployed
 
 
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order within a round.")
 @click.option("--keep", is_flag=True, help="Only print: leave the records as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print each deploy part as JSON.")
+@own_checkpoint
 def deploy(
+    gans: Gans,
     cells: tuple[str, ...],
     runtimes: tuple[str, ...],
     threads: int,
@@ -47,9 +51,9 @@ def deploy(
     """Run CELLS as graphs of integers in every runtime here, beside full precision in all of them.
 
     Each of CELLS is a record's file, whose `deploy` part is then replaced, or
-    SUITE/GAN/ADAPTER.METHOD.BITS.sSEED, which is only printed. A record has to be current; running its
-    cell again drops the part. One of several that can't be deployed doesn't keep the rest from it. Let
-    nothing else run meanwhile: a busy machine is noted in the result.
+    SUITE/GAN/ADAPTER.METHOD[+RECIPE].BITS.sSEED, which is only printed. A record has to be current;
+    running its cell again drops the part. One of several that can't be deployed doesn't keep the rest
+    from it. Let nothing else run meanwhile: a busy machine is noted in the result.
     """
     from ganqbench.deploy.engines import ENGINES
     from ganqbench.errors import UserError, unknown_name
@@ -62,7 +66,7 @@ def deploy(
     failed = 0
     for text in cells:
         try:
-            found = _measured(text, settings, keep=keep)
+            found = _measured(text, gans, settings, keep=keep)
         except UserError as error:
             click.echo(f"Error: {error.problem}\n{error.remedy}", err=True)
             failed += 1
@@ -72,21 +76,20 @@ def deploy(
         raise SystemExit(1)
 
 
-def _measured(text: str, settings: Settings, *, keep: bool) -> Deploy:
+def _measured(text: str, gans: Gans, settings: Settings, *, keep: bool) -> Deploy:
     from ganqbench.harness.deploy_part import current_key, with_deploy, write_deploy
     from ganqbench.harness.deployment import deploy as measure
     from ganqbench.harness.prepared import prepare
     from ganqbench.records.deploy_schema import Deploy
 
-    path = Path(text)
-    record = read_record(path) if text.endswith(".json") else None
-    cell = named_cell(text) if record is None else record.cell
-    key = current_key(cell)
-    if record is not None:
-        with_deploy(record, None, key)  # a stale record is refused before it costs minutes
-    part = measure(prepare(cell), settings, key, lambda words: click.echo(f"  {words}", err=True))
-    if record is not None and not keep:
-        write_deploy(with_deploy(record, part, key), path)
+    named = named_cell(text, gans)
+    key = current_key(named.cell, named.suite, gans)
+    if named.record is not None:
+        with_deploy(named.record, None, key)  # a stale record is refused before it costs minutes
+    prepared = prepare(named.cell, named.suite, gans)
+    part = measure(prepared, settings, key, lambda words: click.echo(f"  {words}", err=True))
+    if named.record is not None and not keep:
+        write_deploy(with_deploy(named.record, part, key), Path(text))
     return Deploy.model_validate_json(json.dumps(part))
 
 

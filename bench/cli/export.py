@@ -8,6 +8,7 @@ import click
 
 from ganqbench.cli.cells import named_cell
 from ganqbench.cli.own_checkpoint import own_checkpoint
+from ganqbench.errors import UserError
 from ganqbench.harness.gans import Gans
 
 
@@ -30,18 +31,38 @@ from ganqbench.harness.gans import Gans
 def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> None:
     """Quantize CELL again and write it as a graph of integers to --out.
 
-    CELL is a record's file, or SUITE/GAN/ADAPTER.METHOD.BITS.sSEED, as in
-    mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0. The file is checked, and its images are compared
-    with those of the quantized generator before it is put in place.
+    CELL is a record's file, or SUITE/GAN/ADAPTER.METHOD[+RECIPE].BITS.sSEED, as in
+    mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0. A record has to be current. The file is checked, and its
+    images are compared with those of the quantized generator before it is put in place.
     """
+    from ganqbench.harness.deploy_part import check_current, current_key
     from ganqbench.harness.export_cell import export_cell
 
-    found = export_cell(named_cell(cell, gans), gans, rewrite=not plain, least_psnr=least_psnr)
-    temporary = out.with_name(f".{out.name}.tmp")
-    temporary.write_bytes(found.model)
-    temporary.replace(out)
+    named = named_cell(cell, gans)
+    if named.record is not None:
+        check_current(named.record, current_key(named.cell, named.suite, gans))
+    temporary = _begun(out)
+    try:
+        found = export_cell(named.cell, named.suite, gans, rewrite=not plain, least_psnr=least_psnr)
+        temporary.write_bytes(found.model)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
     click.echo(
         f"{out}: {len(found.model)} bytes, {len(found.model) / found.float_bytes:.3f} of full precision; "
         f"against the quantized generator {found.parity.psnr:.1f} dB on {found.parity.n} items "
         f"(worst {found.parity.worst:.1f} dB, worst pixel {found.parity.worst_pixel} of 255)."
     )
+
+
+def _begun(out: Path) -> Path:
+    """An empty file beside `out`, so that a place that can't be written to is told before any work."""
+    temporary = out.with_name(f".{out.name}.tmp")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(b"")
+    except OSError as error:
+        raise UserError(
+            f"{out} can't be written: {error.strerror}.", "Choose another place with --out."
+        ) from error
+    return temporary

@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
+from ganqbench.errors import UserError
 from ganqbench.harness.gans import Gans
 
 P = ParamSpec("P")
@@ -24,12 +25,16 @@ def own_checkpoint(command: Callable[Concatenate[Gans, P], T]) -> Callable[P, T]
         help="The generator that records of suite `own` were measured on.",
     )
     @click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
-    @click.option(
-        "--suite", "suite_name", default="mini", show_default=True, help="Suite run on the checkpoint."
-    )
+    @click.option("--suite", "suite_name", help="Suite that was run on the checkpoint [mini].")
     @wraps(command)
     def with_gans(*arguments: P.args, **options: P.kwargs) -> T:
-        named = (options.pop(name) for name in ("checkpoint", "arch", "suite_name"))
-        return command(Gans(*named), *arguments, **options)  # type: ignore[arg-type]
+        checkpoint, arch, suite = (options.pop(name) for name in ("checkpoint", "arch", "suite_name"))
+        if checkpoint is None and (arch is not None or suite is not None):
+            raise UserError(
+                "--arch and --suite say how a checkpoint was measured.",
+                "Give --checkpoint FILE with them, or drop them.",
+            )
+        gans = Gans() if checkpoint is None else Gans(checkpoint, arch, suite or "mini")
+        return command(gans, *arguments, **options)
 
     return with_gans

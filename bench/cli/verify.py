@@ -43,9 +43,10 @@ def verify(
 ) -> None:
     """Run the cells of records again and compare each number within its recorded tolerance.
 
-    PATHS are record files or folders. Exit status 0: all agree. 1: one differs or is no valid record.
-    3: none differs, but one could not be run here. With --inputs each cell is quantized and audited as
-    ever, and compared in audit, pictures and pixels; a whole re-run alone checks the distances.
+    PATHS are record files or folders. Of folders, and with --sample of files too, records of earlier suite
+    versions are left out. Exit status 0: all agree. 1: one differs or is no valid record. 3: none differs,
+    but one could not be run here. With --inputs each cell is quantized and audited as ever, and compared
+    in audit, pictures and pixels; a whole re-run alone checks the distances.
     """
     from ganqbench.errors import UserError
     from ganqbench.harness.verify import verify as run_again
@@ -54,7 +55,7 @@ def verify(
 
     if inputs is not None and who is not None:
         raise UserError("A note says that the whole cell was run again.", "Drop --who or --inputs.")
-    records, faults = _records(paths)
+    records, faults = _records(paths, drawn=sample is not None)
     for fault in faults:
         click.echo(printable(fault), err=True)
     if sample is not None and sample < len(records):
@@ -79,8 +80,12 @@ def verify(
         click.get_current_context().exit(UNCHECKED)
 
 
-def _records(paths: tuple[Path, ...]) -> tuple[list[tuple[Path, Record]], list[str]]:
-    """The valid records in files and folders, each once, and what is wrong with the others."""
+def _records(paths: tuple[Path, ...], *, drawn: bool) -> tuple[list[tuple[Path, Record]], list[str]]:
+    """The valid records in files and folders, each once, and what is wrong with the others.
+
+    One of an earlier suite version, whose protocol is no longer at hand, is only taken where its file was
+    given and none is `drawn`.
+    """
     from ganqbench.errors import UserError
     from ganqbench.records.validate import validate
     from ganqbench.suite import load_suite, suite_names
@@ -96,8 +101,8 @@ def _records(paths: tuple[Path, ...]) -> tuple[list[tuple[Path, Record]], list[s
         faults += map(str, report.faults)
         for file, record in report.records:
             cell = record.cell
-            if path.is_dir() and versions.get(cell.suite, cell.suite_version) > cell.suite_version:
-                superseded += 1  # of an earlier version, whose protocol is no longer at hand
+            if (drawn or path.is_dir()) and versions.get(cell.suite, cell.suite_version) > cell.suite_version:
+                superseded += 1
             else:
                 found[file.resolve()] = (file, record)
     if superseded:

@@ -9,18 +9,26 @@ from typing import Any
 from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell
 from ganqbench.errors import UserError
-from ganqbench.harness.gans import ZOO
+from ganqbench.harness.gans import Gans
 from ganqbench.harness.identity import numeric_code, resume_key, versions
 from ganqbench.records.schema import Record
 from ganqbench.records.store import content_faults, preview_path, seal, write
-from ganqbench.suite import load_suite
+from ganqbench.suite import Suite
 
 
-def current_key(cell: Cell) -> str:
+def current_key(cell: Cell, suite: Suite, gans: Gans) -> str:
     """The resume key that a record of this cell has, made with what is here."""
-    entry, adapter = ZOO.entry(cell.gan), load_adapter(cell.adapter)
-    suite = load_suite(cell.suite)
+    entry, adapter = gans.entry(cell.gan), load_adapter(cell.adapter)
     return resume_key(cell, suite, entry, numeric_code(cell, entry), versions(adapter, entry))
+
+
+def check_current(record: Record, key: str) -> None:
+    """UserError unless the record's resume key is this: else its generator is not the one made here."""
+    if record.provenance.key != key:
+        raise UserError(
+            f"The record of {record.cell} is not current: its generator is not the one made here.",
+            "Run its cell again with `ganqbench run` first.",
+        )
 
 
 def with_deploy(record: Record, part: Mapping[str, Any] | None, key: str) -> Record:
@@ -33,11 +41,7 @@ def with_deploy(record: Record, part: Mapping[str, Any] | None, key: str) -> Rec
         raise UserError(
             f"{record.cell} is {record.status}: there is nothing to deploy.", "Choose a cell that is ok."
         )
-    if record.provenance.key != key:
-        raise UserError(
-            f"The record of {record.cell} is not current: its generator is not the one made here.",
-            "Run its cell again with `ganqbench run`, then deploy it.",
-        )
+    check_current(record, key)
     document = record.model_dump(mode="json", by_alias=True, exclude={"hash"})
     found = seal({**document, "deploy": part})
     faults = list(content_faults(found))

@@ -10,6 +10,7 @@ from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError
 from ganqbench.harness.gans import Gans
 from ganqbench.harness.prepared import prepare, serialised
+from ganqbench.suite import Suite
 
 ITEMS = 16
 """Evaluation items that the model is compared on."""
@@ -24,14 +25,14 @@ class Exported:
     parity: Parity
 
 
-def export_cell(cell: Cell, gans: Gans, *, rewrite: bool, least_psnr: float) -> Exported:
+def export_cell(cell: Cell, suite: Suite, gans: Gans, *, rewrite: bool, least_psnr: float) -> Exported:
     """The integer model of a cell, with `rewrite` for integer kernels.
 
     Raises UserError where there is none, or its images agree by less than `least_psnr` dB.
     """
     if cell.is_baseline:
         raise UserError("Full precision has no graph of integers.", "Choose a quantized cell.")
-    prepared = prepare(cell, gans)
+    prepared = prepare(cell, suite, gans)
     model = serialised(prepared.graph(), rewrite=rewrite)
     module = prepared.module
     runtime = module.runtime if isinstance(module, IntegerSession) else "onnxruntime"

@@ -15,12 +15,12 @@ from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.float_graph import float_graph
 from ganqbench.deploy.session import IntegerSession, own_session
 from ganqbench.errors import UserError, unknown_name
-from ganqbench.harness.gans import ZOO, Gans
+from ganqbench.harness.gans import Gans
 from ganqbench.harness.measure import calibration_items, evaluation_items
-from ganqbench.harness.own_suite import named_suite
 from ganqbench.harness.skips import check_names, missing, untrainable
 from ganqbench.recipes.fine_tune import Diverged, fine_tune
 from ganqbench.recipes.recipe import RECIPES, Inapplicable
+from ganqbench.suite import Suite
 from ganqbench.zoo.generator import Batches, Generator, Inputs
 
 if TYPE_CHECKING:
@@ -66,9 +66,8 @@ def serialised(graph: ModelProto, *, rewrite: bool = True) -> bytes:
     return deployable(graph) if rewrite else bytes(graph.SerializeToString(deterministic=True))
 
 
-def prepare(cell: Cell, gans: Gans = ZOO) -> Prepared:
+def prepare(cell: Cell, suite: Suite, gans: Gans) -> Prepared:
     """Load, quantize and where it has a recipe fine-tune; UserError where the cell can't run here."""
-    suite = named_suite(cell.suite, gans)
     if cell.gan not in suite.protocol:
         raise unknown_name(f"GAN of suite {cell.suite}", cell.gan, suite.protocol)
     protocol, entry, adapter = suite.protocol[cell.gan], gans.entry(cell.gan), load_adapter(cell.adapter)

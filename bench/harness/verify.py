@@ -13,16 +13,15 @@ from PIL import Image
 from ganqbench.errors import UserError
 from ganqbench.harness.executor import LocalExecutor
 from ganqbench.harness.gans import ZOO, Gans
-from ganqbench.harness.own_suite import NAME as OWN
-from ganqbench.harness.own_suite import named_suite
 from ganqbench.harness.plan import Plan, make_plan
+from ganqbench.harness.record_suite import record_suite
 from ganqbench.harness.run import run_plan
 from ganqbench.records.canonical import sha256
 from ganqbench.records.compare import Difference, differences
 from ganqbench.records.schema import Record
 from ganqbench.records.spot_check import spot_differences
 from ganqbench.records.store import preview_path, read
-from ganqbench.suite import Suite, load_suite, suite_names
+from ganqbench.suite import Suite
 
 PICTURE = 2.0
 """Mean absolute difference, of 255, that two previews of one cell may show: both may be lossy."""
@@ -59,10 +58,6 @@ class Verdict:
         return f"agrees in {len(self.record.metrics)} metrics and the audit"
 
 
-class _Unchecked(Exception):
-    """Why a record's cell can't be run again here."""
-
-
 def verify(
     records: Sequence[tuple[Path, Record]],
     work: Path,
@@ -81,8 +76,8 @@ def verify(
     groups: dict[str, tuple[Suite, list[tuple[Path, Record]]]] = {}
     for path, record in records:
         try:
-            suite = _suite(path, record, gans)
-        except (_Unchecked, UserError) as error:
+            suite = record_suite(path, record, gans)
+        except UserError as error:
             yield Verdict(path, record, reason=str(error))
             continue
         if inputs is not None:
@@ -94,25 +89,6 @@ def verify(
         run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs))
         for path, record in members:
             yield _verdict(path, record, folder, suite if inputs is not None else None)
-
-
-def _suite(path: Path, record: Record, gans: Gans) -> Suite:
-    """The suite that a record was measured by; _Unchecked if it is not at hand or has changed since."""
-    cell = record.cell
-    beside = path.resolve().parents[1] / "suite.toml"
-    if cell.suite == OWN or cell.suite in suite_names():
-        suite = named_suite(cell.suite, gans)
-    elif beside.is_file():
-        suite = load_suite(str(beside))
-    else:
-        raise _Unchecked(f"no suite {cell.suite!r} is packaged, and there is no {beside.name} beside it")
-    if suite.version != cell.suite_version:
-        raise _Unchecked(f"suite {suite.name} has version {suite.version} now, not {cell.suite_version}")
-    if cell not in suite.cells():
-        raise _Unchecked(f"suite {suite.name}-v{suite.version} has no such cell")
-    if suite.digest(cell.gan) != record.provenance.suite:
-        raise _Unchecked(f"it was measured by another protocol than {suite.name}-v{suite.version} has")
-    return suite
 
 
 def _plan(suite: Suite, records: Iterable[Record], folder: Path, gans: Gans) -> Plan:

@@ -12,7 +12,11 @@ from click.testing import CliRunner
 from ganqbench.cli import deploy as command
 from ganqbench.cli.deploy import deploy
 from ganqbench.cli.export import export
+from ganqbench.cli.verify import verify
 from ganqbench.errors import UserError
+from ganqbench.harness import deploy_part, export_cell
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("tool", [deploy, export])
@@ -74,3 +78,58 @@ def test_one_cell_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) 
     assert "Error: It is stale.\nRun it again." in done.output
     assert json.loads(done.stdout) == {"rounds": 7}
     assert CliRunner().invoke(deploy, ["good", "--json"]).exit_code == 0
+
+
+@pytest.mark.parametrize("tool", [deploy, export])
+def test_a_record_of_an_earlier_suite_is_refused(tool: Any, tmp_path: Path) -> None:
+    old = min((ROOT / "results").glob("mini-v3/sagan-cifar10/*W8A8*.json"))
+    done = CliRunner().invoke(tool, [str(old), *(["--out", str(tmp_path / "m")] if tool is export else [])])
+    said = done.output if tool is deploy else str(done.exception)
+    assert "is of an earlier version: suite mini has version" in said
+    assert done.exit_code == 1
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("tool", [deploy, export])
+def test_a_record_that_is_not_current_is_refused(
+    tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy_part, "resume_key", lambda *_: "sha256:" + "0" * 64)
+    record = min((ROOT / "results").glob("mini-v7/sagan-cifar10/ganq.*W8A8*.json"))
+    done = CliRunner().invoke(
+        tool, [str(record), *(["--out", str(tmp_path / "m")] if tool is export else [])]
+    )
+    said = done.output if tool is deploy else str(done.exception)
+    assert "is not current" in said
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_place_that_can_not_be_written_to_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_cell, "export_cell", lambda *_, **__: pytest.fail("it began"))
+    (tmp_path / "file").write_bytes(b"")
+    place = tmp_path / "file" / "m.onnx"
+    done = CliRunner().invoke(export, ["mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0", "--out", str(place)])
+    assert isinstance(done.exception, UserError)
+    assert "can't be written" in str(done.exception)
+
+
+def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise UserError("It has no graph.", "Take another.")
+
+    monkeypatch.setattr(export_cell, "export_cell", failing)
+    place = tmp_path / "new" / "m.onnx"
+    done = CliRunner().invoke(export, ["mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0", "--out", str(place)])
+    assert "It has no graph." in str(done.exception)
+    assert not any(place.parent.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--arch", "--suite"])
+@pytest.mark.parametrize("tool", [deploy, export, verify])
+def test_what_describes_a_checkpoint_needs_one(tool: Any, option: str, tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "m")] if tool is export else []
+    done = CliRunner().invoke(tool, ["mini/x/y.z.W8A8.s0", option, "mini", *out])
+    assert isinstance(done.exception, UserError)
+    assert "Give --checkpoint FILE" in str(done.exception)

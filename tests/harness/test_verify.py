@@ -104,7 +104,7 @@ def test_what_can_not_be_run_here_is_said_and_not_passed(measured: Path, command
     (measured / "faults-v0/suite.toml").unlink()
     done = command("verify", str(measured / HONEST))
     assert done.returncode == 3
-    assert "not checked: no suite 'faults' is packaged" in done.stdout
+    assert "not checked: No suite 'faults' is packaged" in done.stdout
 
 
 def test_a_draw_is_told_and_can_be_repeated(measured: Path, command: Command) -> None:

@@ -1,0 +1,45 @@
+"""The suite that a record was measured by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganqbench.errors import UserError
+from ganqbench.harness.gans import Gans
+from ganqbench.harness.own_suite import NAME as OWN
+from ganqbench.harness.own_suite import named_suite
+from ganqbench.records.schema import Record
+from ganqbench.suite import Suite, load_suite, suite_names
+
+
+def record_suite(path: Path, record: Record, gans: Gans) -> Suite:
+    """The packaged suite of a record's name and version, or the `suite.toml` in the folder that it lies in.
+
+    For suite `own`, that of the checkpoint in `gans`. Raises UserError if the suite is not at hand, or has
+    changed since.
+    """
+    cell = record.cell
+    beside = path.resolve().parents[1] / "suite.toml"
+    if cell.suite == OWN or cell.suite in suite_names():
+        suite = named_suite(cell.suite, gans)
+    elif beside.is_file():
+        suite = load_suite(str(beside))
+    else:
+        raise UserError(
+            f"No suite {cell.suite!r} is packaged, and there is no {beside.name} in {beside.parent}.",
+            "Leave a record in the folder that `ganqbench run` wrote it to.",
+        )
+    name = f"{suite.name}-v{suite.version}"
+    if suite.version != cell.suite_version:
+        raise UserError(
+            f"{cell} is of an earlier version: suite {suite.name} has version {suite.version} now.",
+            "Install the source of the record's commit, or take a record of the present version.",
+        )
+    if cell not in suite.cells():
+        raise UserError(f"Suite {name} has no cell {cell.gan} {cell.label}.", "Take one that it has.")
+    if suite.digest(cell.gan) != record.provenance.suite:
+        raise UserError(
+            f"The record of {cell} was measured by another protocol than {name} has.",
+            "Run its cell again with `ganqbench run`.",
+        )
+    return suite
