@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "suite": {"cell", "errors", "protocol", "records"},
     "zoo": {"errors", "home"},
     "adapter": {"cell", "errors", "zoo"},
-    "train": {"home", "zoo"},
+    "train": {"errors", "home", "zoo"},
     "metrics": {"train", "zoo"},
     "recipes": {"train", "zoo"},
     "audit": {"deploy", "zoo"},  # integer sessions and graphs

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 
 @click.command()
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
-    """Show this machine, every backend and every GAN with what is missing and how to get it.
+    """Show this machine, every backend, GAN and suite with what is missing and how to get it.
 
-    Exit status 1 when something that a suite needs is missing.
+    Exit status 1 when a toolkit is missing or an adapter broken; weights and networks that are not here yet
+    are only told.
     """
     from ganqbench.adapter import adapter_names, installed_version, load_adapter
     from ganqbench.errors import UserError
@@ -43,5 +46,25 @@ def doctor(ctx: click.Context) -> None:
         )
         click.echo(f"{kind:<9} {name:<24} {state}")
         missing = missing or bool(absent)
+    for name, reason in _absent_files():
+        click.echo(f"Files     {name:<24} {reason}")
     if missing:
         ctx.exit(1)
+
+
+def _absent_files() -> Iterator[tuple[str, str]]:
+    """What suites need beyond toolkits and is not in the cache folder: weights, and networks that judge."""
+    from ganqbench.harness.skips import missing, unjudged
+    from ganqbench.suite import load_suite, suite_names
+    from ganqbench.zoo.official_entry import OfficialEntry
+    from ganqbench.zoo.registry import entry, names
+
+    for found in map(entry, names()):
+        if isinstance(found, OfficialEntry) and not found.download.path.is_file():
+            file = found.download.path
+            yield found.name, f"{file.parent.name}/{file.name} is not here; the first run downloads it"
+    for suite in map(load_suite, suite_names()):
+        for gan, protocol in suite.protocol.items():
+            skip = None if missing(entry(gan)) else unjudged(entry(gan), protocol)
+            if skip is not None:
+                yield f"{suite.name} {gan}", skip.reason

@@ -34,7 +34,8 @@ def own_checkpoint(command: Callable[Concatenate[Gans, P], T]) -> Callable[P, T]
                 "--arch and --suite say how a checkpoint was measured.",
                 "Give --checkpoint FILE with them, or drop them.",
             )
-        gans = Gans() if checkpoint is None else Gans(checkpoint, arch, suite or "mini")
+        own = checkpoint, arch, suite or "mini"
+        gans = Gans() if checkpoint is None else Gans(*own)  # type: ignore[arg-type]
         return command(gans, *arguments, **options)
 
     return with_gans

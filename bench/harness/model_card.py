@@ -34,6 +34,12 @@ from ganqbench.zoo.trained_entry import TrainedEntry
 IMAGES = 10_000
 
 
+_BY_FEATURES = (
+    "Its distances come from the feature network that judges the board, which no training has seen."
+)
+_BY_PIXELS = "Its figures are means over drawings that no training has seen, compared pixel by pixel."
+
+
 @dataclass(frozen=True)
 class Card:
     """Figures of one model, ready to be written down: name -> value, and a sheet of samples."""
@@ -44,6 +50,8 @@ class Card:
     """The metadata of the weights' file."""
     samples: Tensor
     columns: int
+    judge: str
+    """Where the figures come from, in a sentence."""
 
     def write(self, folder: Path) -> Path:
         """Writes `<name>.md` and `<name>.png`; returns the page's path."""
@@ -73,8 +81,7 @@ class Card:
             *(f"| training, {number}. stage | {text} |" for number, text in enumerate(_stages(self.made), 1)),
             f"| settings | `{json.dumps(config, sort_keys=True)}` |",
             "",
-            f"Written by `ganqbench card {name}`; the figures come from the feature network that judges the "
-            "board, which no training has seen.",
+            f"Written by `ganqbench card {name}`. {self.judge}",
             "",
         ]
         page = folder / f"{name}.md"
@@ -121,7 +128,7 @@ def cifar10_card(entry: ZooEntry, data: Path, cache: Path) -> Card:
         "recall": shapes["recall"].value,
     }
     order = torch.cat([(wanted == label).nonzero().flatten()[:10] for label in range(10)])
-    return Card(entry, figures, made, images[order], 10)
+    return Card(entry, figures, made, images[order], 10, _BY_FEATURES)
 
 
 def emoji_card(entry: ZooEntry) -> Card:
@@ -146,7 +153,7 @@ def emoji_card(entry: ZooEntry) -> Card:
         "ratio of the two": translated / untouched,
     }
     rows = [part[:16].round().to(torch.uint8) for part in (inputs, images, targets)]
-    return Card(entry, figures, made, torch.cat(rows), 16)
+    return Card(entry, figures, made, torch.cat(rows), 16, _BY_PIXELS)
 
 
 def card(entry: ZooEntry, data: Path | None, cache: Path) -> Card:

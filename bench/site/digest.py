@@ -39,7 +39,8 @@ In the order of what they cost, the recipes are:
    full-precision layer on its own inputs as the target, in seconds and without a gradient
    (`ganq.even-gptq`).
 3. **Wider ends.** The first and last layers at 8 bits (`ganq.even-gptq-ends8`): they are small, and
-   what goes wrong in them reaches every pixel. The boards name those layers in the row.
+   what goes wrong in them reaches every pixel. That brings the images nearer to full precision's;
+   their distance to the data need not follow before training. The boards name those layers in the row.
 4. **Fine-tuning towards itself.** Distillation with learned steps, from there
    (`ganq.qat-even-gptq-ends8+distill`): four hundred steps at W4A8 for SAGAN, sixteen hundred
    (`+distill-long`) for StyleGAN2. For CycleGAN of emoji it brings the images nearer to full precision's,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import torch
+from safetensors import SafetensorError
 
+from ganqbench.errors import UserError
 from ganqbench.home import home
 from ganqbench.train.data import DataError, Source, load_cifar10
 from ganqbench.train.run import OtherConfiguration
@@ -25,6 +27,8 @@ class _Trainings(click.Group):
             return super().invoke(ctx)
         except (DataError, OtherConfiguration) as error:
             raise click.ClickException(f"{error}.") from error
+        except (SafetensorError, UserError) as error:
+            raise click.ClickException(str(error)) from error
 
 
 def _data_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -65,7 +69,9 @@ def main(threads: int) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
 @click.option("--replan", is_flag=True, help="Go on under a changed configuration, and record that.")
-@click.option("--init", type=click.Path(path_type=Path), help="Trained weights to refine.")
+@click.option(
+    "--init", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trained weights to refine."
+)
 def classifier(
     network: str,
     data: Path,
@@ -98,7 +104,11 @@ def classifier(
 @click.option("--weights", type=click.Path(path_type=Path), help="Folder for the finished weights.")
 @click.option("--pairs", type=int, help="Length of the run in pairs of images.")
 @click.option("--seed", type=int, help="Seed of initialisation and sampling.")
-@click.option("--init", type=click.Path(path_type=Path), help="Folder of weights to start from.")
+@click.option(
+    "--init",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of weights to start from.",
+)
 @click.option("--publish-only", is_flag=True, help="Write the best weights so far and stop.")
 def cyclegan(
     data: Path,
@@ -133,7 +143,11 @@ def cyclegan(
 @click.option("--images", type=int, help="Length of the run in images.")
 @click.option("--batch", type=int, help="Images per step; fewer make more of a short run.")
 @click.option("--seed", type=int, help="Seed of initialisation and sampling.")
-@click.option("--init", type=click.Path(path_type=Path), help="Generator weights to refine.")
+@click.option(
+    "--init",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Generator weights to refine.",
+)
 @click.option("--publish-only", is_flag=True, help="Write the best weights so far and stop.")
 def gan(
     network: str,
@@ -175,7 +189,10 @@ def gan(
 @click.argument("network", type=click.Choice(["sagan", "stylegan2"]))
 @_data_options
 @click.option(
-    "--init", type=click.Path(path_type=Path), required=True, help="Generator weights to start from."
+    "--init",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Generator weights to start from.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
