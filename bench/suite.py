@@ -8,14 +8,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganqbench.cell import BitsField, Cell, Slug
 from ganqbench.errors import UserError, unknown_name
 from ganqbench.protocol import Protocol
+from ganqbench.records.bounds import BOUNDS
 from ganqbench.records.canonical import canonical, sha256
+from ganqbench.records.text import sentence
 
 BASELINE_METHOD = "baseline"
+OWN = "own"
+"""What a suite is called that is run on a checkpoint of the user's."""
 
 
 class Grid(BaseModel):
@@ -35,12 +39,12 @@ class Suite(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Slug
-    version: Annotated[int, Field(ge=0)]
+    version: Annotated[int, Field(ge=0, le=9999)]
     title: str
     cpu_hours: Annotated[float, Field(gt=0)]
     time_limit_s: Annotated[float, Field(gt=0)]
     protocol: dict[Slug, Protocol]
-    tolerance: dict[Slug, float]
+    tolerance: dict[Slug, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
     grid: tuple[Grid, ...]
 
     def cells(self) -> tuple[Cell, ...]:
@@ -107,16 +111,37 @@ def load_suite(name: str) -> Suite:
 def _read_file(path: Path) -> Suite:
     try:
         suite = Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        _check(suite)
     except OSError as error:
         raise UserError(
             f"{path} can't be read: {error.strerror}.",
             "Give the path of a suite's file, or a name from list suites.",
         ) from error
+    except ValidationError as error:
+        raise _no_suite(path, "; ".join(map(sentence, error.errors()))) from error
     except ValueError as error:
-        raise UserError(f"{path} is not a suite: {error}.", "See bench/suites/mini.toml for one.") from error
-    if suite.name in suite_names():
+        raise _no_suite(path, str(error)) from error
+    if suite.name in (*suite_names(), OWN):
         raise UserError(
-            f"{path} calls itself {suite.name!r}, which is a published suite.",
+            f"{path} calls itself {suite.name!r}, which is the name of another suite.",
             "Give your suite another name.",
         )
     return suite
+
+
+def _no_suite(path: Path, problem: str) -> UserError:
+    return UserError(f"{path} is not a suite: {problem}.", "See bench/suites/mini.toml for one.")
+
+
+def _check(suite: Suite) -> None:
+    """Raises ValueError where the parts of a suite don't fit each other."""
+    for grid in suite.grid:
+        if grid.gan not in suite.protocol:
+            raise ValueError(f"its grid has {grid.gan}, but there is no [protocol.{grid.gan}]")
+        for name in grid.methods:
+            if "." not in name:
+                raise ValueError(f"{name!r} is no adapter.method or adapter.method+recipe")
+    unknown = sorted(suite.tolerance.keys() - BOUNDS.keys())
+    if unknown:
+        raise ValueError(f"tolerance.{unknown[0]}: no such metric; known are {', '.join(BOUNDS)}")
+    suite.cells()

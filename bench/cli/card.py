@@ -10,7 +10,13 @@ import click
 @click.command()
 @click.argument("gans", nargs=-1, required=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="CIFAR-10: folder or tar file.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("docs/models"))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/models"),
+    show_default=True,
+    help="Folder of the pages.",
+)
 def card(gans: tuple[str, ...], data: Path | None, out: Path) -> None:
     """Measure trained models and write a page with a sheet of samples for each."""
     import torch

@@ -70,5 +70,11 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Finished cells are kept; the same command goes on from here.", err=True)
+        click.echo("Interrupted.", err=True)
         sys.exit(130)
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}.\nPut that right and try again.", err=True)
+        sys.exit(1)

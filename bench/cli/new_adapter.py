@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -28,24 +30,41 @@ def new_adapter(name: str, out: Path | None) -> None:
     it becomes NAME.py with a pyproject.toml of its own, to be published as another distribution.
     """
     _check(name)
-    title = "".join(part.capitalize() for part in name.split("_"))
+    title = _title(name)
     code = SKELETON.format(name=name, title=title)
     if out is None:
         path = _into_checkout(Path.cwd(), name, title, code)
         command = f"nox -s adapter -- {name}"
     else:
+        if find_spec(name) is not None:
+            raise UserError(
+                f"A module {name!r} is installed already, and {name}.py would hide it.",
+                f"Take another name, for example {name}_adapter.",
+            )
         path = out / f"{name}.py"
-        out.mkdir(parents=True, exist_ok=True)
         _write({path: code, out / "pyproject.toml": _distribution(name, title)})
-        command = f"nox -s adapter -- {path.absolute()}"
+        command = f"nox -s adapter -- {shlex.quote(str(path.absolute()))}"
     click.echo(f"Wrote {path}. It is complete: try it in a checkout of ganqbench with\n\n    {command}\n")
     click.echo("Then put your backend's calls in its place; CONTRIBUTING.md leads on from here.")
+
+
+def _title(name: str) -> str:
+    """The class's name."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _imported(skeleton: str) -> set[str]:
+    """Names that the skeleton imports, which its class must not hide."""
+    lines = re.findall(r"^ *from \S+ import ([A-Za-z, ]+)", skeleton, re.MULTILINE)
+    return {name.strip() for line in lines for name in line.split(",")}
 
 
 def _check(name: str) -> None:
     from ganqbench.adapter import adapter_names
 
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or keyword.iskeyword(name):
+    title = _title(name)
+    taken = keyword.iskeyword(name) or keyword.iskeyword(title) or title in _imported(SKELETON)
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or taken:
         raise UserError(
             f"{name!r} can't be an adapter's name.",
             "Take lower-case letters, digits and underscores, a letter first, for example my_backend.",
@@ -68,16 +87,27 @@ def _into_checkout(root: Path, name: str, title: str, code: str) -> Path:
             f"{root} is not a checkout of ganqbench.",
             "Change into one, or write a distribution of your own with --out FOLDER.",
         )
-    _write({path: code})
     line = f'{name} = "ganqbench.adapters.{name}:{title}"\n'
-    project.write_text(text.replace(TABLE, TABLE + line), encoding="utf-8")
+    _write({path: code}, project, text.replace(TABLE, TABLE + line))
     return path.relative_to(root)
 
 
-def _write(files: dict[Path, str]) -> None:
-    """Write all or nothing, and nothing over a file that is there."""
+def _write(files: dict[Path, str], last: Path | None = None, change: str = "") -> None:
+    """Write all or nothing, and nothing over a file that is there; at the end, `last` anew with `change`."""
     taken = [path for path in files if path.exists()]
     if taken:
         raise UserError(f"{taken[0]} is there already.", "Move it away, or take another name or folder.")
-    for path, text in files.items():
-        path.write_text(text, encoding="utf-8")
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        if last is not None:
+            last.write_text(change, encoding="utf-8")
+    except OSError as error:
+        for path in files:
+            if path.is_file():
+                path.unlink()
+        raise UserError(
+            f"{error.filename} can't be written: {error.strerror}.",
+            "Choose another folder, or make it writable.",
+        ) from error

@@ -13,7 +13,7 @@ import click
 @click.option(
     "--suite", "suite_name", default="mini", show_default=True, help="Suite, see `ganqbench list suites`."
 )
-@click.option("--workers", type=click.IntRange(1), help="Cells at a time; by default one per core.")
+@click.option("--workers", type=click.IntRange(1, 4096), help="Cells at a time; by default one per core.")
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -41,7 +41,11 @@ def plan(suite_name: str, workers: int | None, results: Path, as_json: bool) -> 
     short = list(too_many_seeds(made.whole))
     if as_json:
         click.echo(
-            json.dumps({"whole": whole.document(), "left": left.document(), "warnings": short}, indent=2)
+            json.dumps(
+                {"whole": whole.document(), "left": left.document(), "warnings": short},
+                indent=2,
+                allow_nan=False,
+            )
         )
         return
     click.echo(f"{suite.name}-v{suite.version}: {whole.cells} cells, {len(made.done)} current.")

@@ -25,7 +25,9 @@ def reference() -> None:
 @click.option("--weights", type=click.Path(path_type=Path), help="Folder of the network's weights' file.")
 @click.option("--download", is_flag=True, help="Get Inception's weights from their publisher, checked.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="File; by default named after images and network."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File; by default named after images and network.",
 )
 @click.option(
     "--rows",
@@ -34,7 +36,7 @@ def reference() -> None:
     show_default=True,
     help="Feature vectors kept for kernels and nearest neighbours.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Which vectors are kept.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which vectors are kept.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; by default one per core.")
 def build(
     images: Path | None,
@@ -68,6 +70,7 @@ def build(
     from ganqbench.metrics.pictures import dataset_pictures, folder_pictures
     from ganqbench.metrics.reference_file import load_reference, save_reference
 
+    images = images.resolve() if images else None
     if threads is not None:
         torch.set_num_threads(threads)
     try:

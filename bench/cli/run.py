@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,12 +104,14 @@ def run(
     from ganqbench.harness.filters import Filters
     from ganqbench.harness.gans import Gans
     from ganqbench.harness.ledger import Ledger
-    from ganqbench.harness.own_suite import NAME as OWN
     from ganqbench.harness.own_suite import named_suite
     from ganqbench.harness.plan import make_plan
+    from ganqbench.harness.record_suite import keep_suite
     from ganqbench.harness.skips import unjudged
     from ganqbench.harness.usable import Usable
     from ganqbench.home import home
+    from ganqbench.records.text import printable
+    from ganqbench.suite import OWN
 
     jobs = jobs or os.cpu_count() or 1
     executor = _executor(executor_name, jobs, scheduler, resources, shards)
@@ -142,6 +145,8 @@ def run(
         ctx.exit(1 if usable.broken else 0)
     from ganqbench.harness.run import run_plan
 
+    if suite_name.endswith(".toml"):
+        keep_suite(Path(suite_name), results / f"{suite.name}-v{suite.version}")
     summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
     counts = (
         ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
@@ -149,8 +154,11 @@ def run(
     )
     elsewhere = f" {summary.elsewhere} cells were finished by another run." if summary.elsewhere else ""
     click.echo(f"{counts}. Records: {results}/{suite.name}-v{suite.version}{elsewhere}")
+    reasons = Counter(item.skip.reason for item in plan.todo if item.skip is not None)
+    for reason, count in reasons.items():
+        click.echo(printable(f"skipped {count}: {reason}"))
     for record in summary.failures:
-        click.echo(f"failed: {record.cell}: {record.reason}", err=True)
+        click.echo(printable(f"failed: {record.cell}: {record.reason}"), err=True)
     if summary.failures or usable.broken:
         ctx.exit(1)
 

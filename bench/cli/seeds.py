@@ -26,11 +26,15 @@ def seeds(results: Path, as_json: bool) -> None:
     from ganqbench.harness.influence import FOLDER
     from ganqbench.harness.seed_rows import seed_rows
     from ganqbench.home import home
+    from ganqbench.records.text import printable
     from ganqbench.records.validate import validate
 
     if not results.is_dir():
         raise UserError(f"There is no folder {results}.", "Give a folder of records.")
-    rows = seed_rows([record for _, record in validate(results).records], home() / FOLDER)
+    report = validate(results)
+    for fault in report.faults:
+        click.echo(printable(f"left out: {fault}"), err=True)
+    rows = seed_rows([record for _, record in report.records], home() / FOLDER)
     if as_json:
         click.echo(json.dumps([row.document() for row in rows], indent=2))
         return

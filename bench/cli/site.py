@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from typing import NoReturn
 
 import click
+from click.core import ParameterSource
 
 
 @click.command()
@@ -51,8 +54,16 @@ import click
     show_default=True,
     help="Port for --serve; 0 takes a free one.",
 )
+@click.pass_context
 def site(
-    results: Path, out: Path, matrix: Path, sensitivity: Path, docs: Path, serve: bool, port: int
+    ctx: click.Context,
+    results: Path,
+    out: Path,
+    matrix: Path,
+    sensitivity: Path,
+    docs: Path,
+    serve: bool,
+    port: int,
 ) -> None:
     """Build the leaderboard site from the records; it works from disk, without a server."""
     from ganqbench.errors import UserError
@@ -63,6 +74,12 @@ def site(
             f"There is no folder {results}.",
             "Measure something first, as with `ganqbench run --suite mini`, or name another with --results.",
         )
+    for name, path in (("matrix", matrix), ("sensitivity", sensitivity), ("docs", docs)):
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT and not path.exists():
+            raise UserError(
+                f"There is no {path}.", f"Give --{name} something that is there, or leave it out."
+            )
+    signal.signal(signal.SIGTERM, _end)  # so that what is half built goes
     report = build(results, out, matrix, sensitivity, docs)
     kept = f", {len(report.kept)} pages and tables as they were" if report.kept else ""
     click.echo(f"{report.records} records{kept}. Open {(out / 'index.html').resolve().as_uri()}")
@@ -77,3 +94,7 @@ def site(
                 running.serve_forever()
             except KeyboardInterrupt:
                 click.echo("Stopped.")
+
+
+def _end(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -16,6 +16,7 @@ def validate(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     PATHS are files or folders, by default results/. Exit status 1 on any fault.
     """
     from ganqbench.errors import UserError
+    from ganqbench.records.text import printable
     from ganqbench.records.validate import validate as check
 
     faults = records = 0
@@ -25,7 +26,7 @@ def validate(ctx: click.Context, paths: tuple[Path, ...]) -> None:
         report = check(path)
         records += len(report.records)
         for fault in report.faults:
-            click.echo(str(fault), err=True)
+            click.echo(printable(str(fault)), err=True)
         faults += len(report.faults)
     click.echo(f"{records} valid records, {faults} {'fault' if faults == 1 else 'faults'}.")
     if faults:

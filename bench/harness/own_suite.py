@@ -7,11 +7,9 @@ import math
 from ganqbench.errors import UserError
 from ganqbench.harness.gans import Gans
 from ganqbench.protocol import Protocol
-from ganqbench.suite import Grid, Suite, load_suite
+from ganqbench.suite import OWN, Grid, Suite, load_suite
 from ganqbench.zoo.generator import ZooEntry
 from ganqbench.zoo.registry import entry
-
-NAME = "own"
 
 
 def own_suite(suite: Suite, own: ZooEntry) -> Suite:
@@ -39,7 +37,7 @@ def own_suite(suite: Suite, own: ZooEntry) -> Suite:
     grids = [grid for grid in suite.grid if grid.gan == like]
     return suite.model_copy(
         update={
-            "name": NAME,
+            "name": OWN,
             "version": 0,
             "title": f"{suite.title} ({own.title})",
             "protocol": {own.name: protocol},
@@ -52,10 +50,10 @@ def own_suite(suite: Suite, own: ZooEntry) -> Suite:
 
 def named_suite(name: str, gans: Gans) -> Suite:
     """The suite of that name or file; for `own` that of the checkpoint in `gans`, UserError without one."""
-    if name != NAME:
+    if name != OWN:
         return load_suite(name)
     if gans.own is None:
         raise UserError(
-            f"Suite {NAME!r} is of a checkpoint.", "Give it with --checkpoint FILE (and --suite, --arch)."
+            f"Suite {OWN!r} is of a checkpoint.", "Give it with --checkpoint FILE (and --suite, --arch)."
         )
     return own_suite(load_suite(gans.suite or "mini"), gans.own)

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganqbench.errors import UserError
+from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import Gans
-from ganqbench.harness.own_suite import NAME as OWN
 from ganqbench.harness.own_suite import named_suite
 from ganqbench.records.schema import Record
-from ganqbench.suite import Suite, load_suite, suite_names
+from ganqbench.suite import OWN, Suite, load_suite, suite_names
+
+FILE = "suite.toml"
+"""What a suite's file is called in the folder of its records."""
+
+
+def keep_suite(file: Path, folder: Path) -> None:
+    """Put a copy of a suite's file beside its records, which say nothing without it."""
+    if file.resolve() == (folder / FILE).resolve():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    content = file.read_bytes()
+    temporary = folder / f".{FILE}.tmp"
+    temporary.write_bytes(content)
+    temporary.replace(folder / FILE)
 
 
 def record_suite(path: Path, record: Record, gans: Gans) -> Suite:
@@ -19,7 +32,7 @@ def record_suite(path: Path, record: Record, gans: Gans) -> Suite:
     changed since.
     """
     cell = record.cell
-    beside = path.resolve().parents[1] / "suite.toml"
+    beside = path.resolve().parents[1] / FILE
     if cell.suite == OWN or cell.suite in suite_names():
         suite = named_suite(cell.suite, gans)
     elif beside.is_file():
@@ -27,7 +40,7 @@ def record_suite(path: Path, record: Record, gans: Gans) -> Suite:
     else:
         raise UserError(
             f"No suite {cell.suite!r} is packaged, and there is no {beside.name} in {beside.parent}.",
-            "Leave a record in the folder that `ganqbench run` wrote it to.",
+            f"Copy the suite's file there as {beside.name}.",
         )
     name = f"{suite.name}-v{suite.version}"
     if suite.version != cell.suite_version:
@@ -35,6 +48,8 @@ def record_suite(path: Path, record: Record, gans: Gans) -> Suite:
             f"{cell} is of an earlier version: suite {suite.name} has version {suite.version} now.",
             "Install the source of the record's commit, or take a record of the present version.",
         )
+    if cell.gan not in suite.protocol:
+        raise unknown_name(f"GAN of suite {cell.suite}", cell.gan, suite.protocol)
     if cell not in suite.cells():
         raise UserError(f"Suite {name} has no cell {cell.gan} {cell.label}.", "Take one that it has.")
     if suite.digest(cell.gan) != record.provenance.suite:

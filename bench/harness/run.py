@@ -176,8 +176,9 @@ class _Driver:
             self.ledger.add(record)
             write(record, preview, self.results)
         except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
             raise UserError(
-                f"The record of {item.cell} can't be written: {error.strerror or error}.",
+                f"The record of {item.cell} can't be written: {error.strerror or error}{where}.",
                 "Put that right and give the same command again; finished cells are kept.",
             ) from error
         self.claims.give_back(item.cell)

@@ -9,7 +9,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -18,6 +18,7 @@ from ganqbench.records.canonical import canonical, content_hash, sha256
 from ganqbench.records.migrations import upgrade
 from ganqbench.records.rules import rule_faults
 from ganqbench.records.schema import Record
+from ganqbench.records.text import sentence
 
 MAX_BYTES = 2_000_000
 MAX_PREVIEW_BYTES = 160_000
@@ -65,7 +66,7 @@ def parse(data: bytes, path: Path) -> Record:
         present = upgrade(document)
         record = Record.model_validate_json(data if present is document else json.dumps(present))
     except ValidationError as error:
-        raise InvalidRecord(path, [_sentence(fault) for fault in error.errors()]) from error
+        raise InvalidRecord(path, [sentence(fault) for fault in error.errors()]) from error
     except TypeError as error:  # of reading the width, before pydantic looks at its type
         raise InvalidRecord(path, [f"cell.bits: must be a text such as W4A8 ({error})"]) from error
     except (ValueError, RecursionError) as error:
@@ -90,11 +91,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a name stands twice in one object")
     return found
-
-
-def _sentence(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"]) or "record"
-    return f"{where}: {fault['msg']}"
 
 
 def read(path: Path) -> Record:
@@ -123,14 +119,24 @@ def stamp(path: Path) -> Stamp:
 
 
 def record_files(results: Path) -> Iterator[Path]:
-    """Every JSON file below a results folder that should be a record, in a fixed order."""
+    """Every JSON file below a results folder that should be a record, in a fixed order.
+
+    Raises OSError for a folder that can't be read: its records must not count as none.
+    """
+    if not results.is_dir():
+        return iter(())
     return iter(
         sorted(
-            path
-            for path in results.rglob("*.json")
-            if not path.name.startswith(TEMPORARY) and not path.name.endswith(RERUN)
+            Path(folder, name)
+            for folder, _, names in os.walk(results, onerror=_refuse)
+            for name in names
+            if name.endswith(".json") and not name.startswith(TEMPORARY) and not name.endswith(RERUN)
         )
     )
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
 
 
 def preview_path(path: Path) -> Path:

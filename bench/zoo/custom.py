@@ -41,6 +41,12 @@ class CheckpointEntry(ZooEntry):
                 f"Name that architecture, or pass a checkpoint of a {arch}.",
             )
         arguments = {**checkpoint.kwargs, **(kwargs or {})}
+        ours = sorted(arguments.keys() & {"arch", "state_dict"})
+        if ours:
+            raise UserError(
+                f"{path} says that its constructor takes {ours[0]!r}, which no architecture's does.",
+                "Store the official constructor's arguments alone.",
+            )
         self._generator = from_official(arch or checkpoint.arch, checkpoint.state_dict, **arguments)
         with Path(path).open("rb") as file:
             self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()

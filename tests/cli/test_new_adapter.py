@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+from ganqbench.cli.new_adapter import TABLE, new_adapter
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,6 +86,9 @@ def test_it_passes_conformance_and_style_as_it_is(tmp_path: Path) -> None:
         (["class"], "lower-case"),
         (["brevitas"], "already"),
         (["my_backend"], "not a checkout"),
+        (["none"], "can't be an adapter's name"),
+        (["skip"], "can't be an adapter's name"),
+        (["torch", "--out", "new"], "would hide it"),
     ],
 )
 def test_impossible_names_and_places_write_nothing(
@@ -91,3 +99,37 @@ def test_impossible_names_and_places_write_nothing(
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    done = call(tmp_path, "my_backend", "--out", "file/below")
+    assert done.returncode == 1
+    assert "can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_checkout_is_left_as_it_was_where_its_project_file_can_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "adapters").mkdir()
+    project = tmp_path / "pyproject.toml"
+    project.write_text(TABLE)
+    write = Path.write_text
+
+    def refusing(self: Path, *arguments: Any, **options: Any) -> int:
+        if self == project:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return write(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", refusing)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(new_adapter, ["my_backend"])
+    assert "pyproject.toml can't be written: Permission denied." in str(done.exception)
+    assert list((tmp_path / "adapters").iterdir()) == []
+    assert project.read_text() == TABLE
+
+
+def test_the_command_that_is_printed_can_be_pasted(tmp_path: Path) -> None:
+    done = call(tmp_path, "my_backend", "--out", "a b")
+    assert f"nox -s adapter -- '{tmp_path / 'a b' / 'my_backend.py'}'" in done.stdout

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from ganqbench.cli.main import main
 from ganqbench.harness.calibration_room import too_many_seeds
 from ganqbench.suite import Suite, load_suite
 
+ROOT = Path(__file__).parents[2]
 Say = Callable[..., tuple[int, str, str]]
 
 
@@ -59,6 +62,11 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("site --results empty --out empty/site", "in one another", "--out"),
         ("site --results empty --matrix a-file", "not a matrix", "nox -s matrix"),
         ("site --results empty --sensitivity a-file", "no sensitivities", "benchmarks/sensitivity.py"),
+        ("site --results empty --matrix nowhere.json", "no nowhere.json", "--matrix"),
+        ("site --results empty --docs nowhere", "no nowhere", "--docs"),
+        ("plan --workers 99999999999999999999", "--workers", "--help"),
+        ("reference build --dataset emoji --seed -1", "--seed", "--help"),
+        ("reference build --dataset emoji --out empty", "is a directory", "--help"),
         ("validate nowhere", "no nowhere", "Give a record file"),
         ("validate a-file", "is not JSON", "1 fault."),
         ("validate newer", "has schema 99; this version reads 1 to", "1 fault."),
@@ -81,6 +89,96 @@ def test_a_mistake_is_explained(say: Say, tmp_path: Path, words: str, problem: s
     assert remedy in out + err
     assert "Traceback" not in err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+SUITE = """
+name = "mine"
+version = 0
+title = "Mine"
+cpu_hours = 1
+time_limit_s = 60
+[protocol.sagan-cifar10]
+resolution = 32
+calibrate = 8
+final = 8
+batch = 4
+preview_bytes = 48000
+[tolerance]
+psnr = 0.2
+[[grid]]
+gan = "sagan-cifar10"
+methods = ["brevitas.ptq-minmax"]
+bits = ["W8A8"]
+seeds = [0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('gan = "sagan-cifar10"', 'gan = "stylegan2-cifar10"', "no [protocol.stylegan2-cifar10]"),
+        ("brevitas.ptq-minmax", "brevitas", "'brevitas' is no adapter.method"),
+        ("seeds = [0]", "seeds = [-1]", "seed: Input should be greater than or equal to 0"),
+        ("seeds = [0]", "seeds = [4294967296]", "seed: Input should be less than"),
+        ("version = 0", "version = 99999999999999999999", "version: "),
+        ("psnr = 0.2", "psnr = -1", "tolerance.psnr: Input should be greater than 0"),
+        ("psnr = 0.2", "psnr = inf", "tolerance.psnr: "),
+        ("psnr = 0.2", "pnsr = 0.2", "tolerance.pnsr: no such metric"),
+        ('name = "mine"', 'name = "own"', "calls itself 'own'"),
+        ('name = "mine"', 'name = "mini"', "calls itself 'mini'"),
+        ("cpu_hours = 1", "", "cpu_hours: Field required"),
+        ("[tolerance]", "[tolerance", "is not a suite"),
+    ],
+)
+def test_a_mistake_in_a_suites_file_is_told_before_anything_runs(
+    say: Say, tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    assert old in SUITE
+    (tmp_path / "mine.toml").write_text(SUITE.replace(old, new))
+    for command in ("run", "plan"):
+        status, _, err = say(command, "--suite", "mine.toml")
+        assert status == 1
+        assert problem in err
+        assert "pydantic" not in err
+        assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_what_a_stranger_calls_a_metric_is_no_command_to_the_terminal(say: Say, tmp_path: Path) -> None:
+    document = json.loads(min((ROOT / "results").glob("mini-v7/*/ganq.*.json")).read_text())
+    document["metrics"]["\x1b[2J\x1b]0;owned\x07"] = document["metrics"]["psnr"]
+    (tmp_path / "record.json").write_text(json.dumps(document))
+    status, _, err = say("validate", "record.json")
+    assert status == 1
+    assert "owned" in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("command", ["validate", "verify", "seeds"])
+def test_a_folder_that_can_not_be_read_does_not_count_as_empty(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    locked = tmp_path / "results" / "locked"
+    locked.mkdir(parents=True)
+    scan = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if Path(path) == Path("results/locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    status, _, err = say(command, "results")
+    assert status == 1
+    assert "Error: results/locked: Permission denied." in err
+
+
+def test_seeds_tells_what_it_left_out(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/half.json").write_text('{"schema":')
+    status, _, err = say("seeds", "results")
+    assert status == 0
+    assert "left out: results/half.json: is not JSON" in err
 
 
 def with_seeds(count: int, calibrate: int) -> Suite:

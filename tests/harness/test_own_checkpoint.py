@@ -31,6 +31,13 @@ def checkpoint(folder: Path, name: str) -> Path:
     return path
 
 
+def test_arguments_that_no_constructor_takes_are_refused(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path, "stylegan2_ada_32_cond")
+    for name in ("arch", "state_dict"):
+        with pytest.raises(UserError, match=f"takes {name!r}"):
+            CheckpointEntry(path, kwargs={name: "x"})
+
+
 def test_a_checkpoint_runs_and_its_record_says_how(
     command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
