@@ -27,7 +27,7 @@ from ganqbench.records.part import (
 
 MIN_COVERAGE = 0.95
 """Share of the MACs, declared layers aside, below which a claim of widths does not hold."""
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Status = Literal["ok", "failed", "skipped"]
 
 
