@@ -60,13 +60,18 @@ def test_commands_are_understood(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = shlex.split(words)[1:]
-    for word in arguments:  # files that a reader has
-        if re.fullmatch(r"[\w./-]+\.(pkl|pth|onnx|json|toml|safetensors)", word) and "out" not in word:
-            (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / word).touch()
-        elif word.endswith("/"):
-            (tmp_path / word).mkdir(parents=True, exist_ok=True)
+    make_files(arguments, tmp_path)
     parse(arguments)
+
+
+def make_files(arguments: list[str], folder: Path) -> None:
+    """The files and folders that a reader of these arguments has."""
+    for word in arguments:
+        if re.fullmatch(r"[\w./-]+\.(pkl|pth|onnx|json|toml|safetensors)", word) and "out" not in word:
+            (folder / word).parent.mkdir(parents=True, exist_ok=True)
+            (folder / word).touch()
+        elif word.endswith("/"):
+            (folder / word).mkdir(parents=True, exist_ok=True)
 
 
 def trainings() -> list[str]:
@@ -77,7 +82,9 @@ def trainings() -> list[str]:
 
 
 @pytest.mark.parametrize("words", trainings())
-def test_trainings_are_understood(words: str) -> None:
+def test_trainings_are_understood(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_files(shlex.split(words), tmp_path)
     parse(shlex.split(words), train)
 
 
