@@ -72,6 +72,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
+    except RuntimeError as error:
+        if debug or "home directory" not in str(error):  # pathlib's word for a user without one
+            raise
+        click.echo("Error: You have no home folder.\nSet GANQBENCH_HOME to a folder for the cache.", err=True)
+        sys.exit(1)
     except OSError as error:
         if debug:
             raise

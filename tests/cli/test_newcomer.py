@@ -173,6 +173,18 @@ def test_a_folder_that_can_not_be_read_does_not_count_as_empty(
     assert "Error: results/locked: Permission denied." in err
 
 
+def test_who_has_no_home_is_told_what_to_set(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("GANQBENCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    status, _, err = say("doctor")
+    assert status == 1
+    assert "Set GANQBENCH_HOME" in err
+
+
 def test_seeds_tells_what_it_left_out(say: Say, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results/half.json").write_text('{"schema":')
