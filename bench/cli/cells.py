@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganqbench.errors import UserError
+from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import Gans
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def named_cell(text: str, gans: Gans) -> Named:
             "mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0, or give a record's file.",
         )
     suite = named_suite(match["suite"], gans)
+    if match["gan"] not in suite.protocol:
+        raise unknown_name(f"GAN of suite {suite.name}", match["gan"], suite.protocol)
     try:
         cell = Cell.model_validate(
             {**match.groupdict(), "seed": int(match["seed"]), "suite_version": suite.version}

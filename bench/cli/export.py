@@ -59,7 +59,6 @@ def _begun(out: Path) -> Path:
     """An empty file beside `out`, so that a place that can't be written to is told before any work."""
     temporary = out.with_name(f".{out.name}.tmp")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(b"")
     except OSError as error:
         raise UserError(

@@ -145,7 +145,7 @@ def run(
         ctx.exit(1 if usable.broken else 0)
     from ganqbench.harness.run import run_plan
 
-    if suite_name.endswith(".toml"):
+    if suite_name.endswith(".toml") and checkpoint is None:
         keep_suite(Path(suite_name), results / f"{suite.name}-v{suite.version}")
     summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
     counts = (

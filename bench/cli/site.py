@@ -79,8 +79,11 @@ def site(
             raise UserError(
                 f"There is no {path}.", f"Give --{name} something that is there, or leave it out."
             )
-    signal.signal(signal.SIGTERM, _end)  # so that what is half built goes
-    report = build(results, out, matrix, sensitivity, docs)
+    before = signal.signal(signal.SIGTERM, _end)  # so that what is half built goes
+    try:
+        report = build(results, out, matrix, sensitivity, docs)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     kept = f", {len(report.kept)} pages and tables as they were" if report.kept else ""
     click.echo(f"{report.records} records{kept}. Open {(out / 'index.html').resolve().as_uri()}")
     for fault in report.faults:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 from ganqbench.errors import UserError, unknown_name
@@ -15,14 +17,27 @@ FILE = "suite.toml"
 
 
 def keep_suite(file: Path, folder: Path) -> None:
-    """Put a copy of a suite's file beside its records, which say nothing without it."""
-    if file.resolve() == (folder / FILE).resolve():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    content = file.read_bytes()
-    temporary = folder / f".{FILE}.tmp"
-    temporary.write_bytes(content)
-    temporary.replace(folder / FILE)
+    """Put a copy of a suite's file beside its records, which say nothing without it.
+
+    Raises UserError where the file of another suite lies there, or the folder can't be written to.
+    """
+    place, content = folder / FILE, file.read_bytes()
+    temporary = folder / f".{FILE}.{socket.gethostname()[:40]}-{os.getpid()}"
+    try:
+        if place.is_file():
+            if place.read_bytes() == content:
+                return
+            raise UserError(
+                f"{place} is another suite than {file}.",
+                "Give yours another name or version, or put its file there yourself.",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(place)
+    except OSError as error:
+        raise UserError(
+            f"{folder} can't be written: {error.strerror or error}.", "Give another folder with --results."
+        ) from error
 
 
 def record_suite(path: Path, record: Record, gans: Gans) -> Suite:

@@ -208,7 +208,7 @@ def _swap(fresh: Path, out: Path) -> None:
     os.replace(out, old)
     try:
         os.replace(fresh, out)
-    except OSError:
+    except BaseException:
         os.replace(old, out)
         raise
     shutil.rmtree(old)

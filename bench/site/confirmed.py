@@ -21,14 +21,29 @@ class Opinion:
 
 
 def opinions(board: Board, shown: Iterable[Board]) -> Mapping[str, Opinion]:
-    """Row -> what the newest confirming board says of it; empty where it judged images of another FP32."""
+    """Row -> what the newest confirming board says of it; without rows that judged other images."""
     if board.suite != CLAIM:
         return {}
     others = (each for each in newest(shown) if each.suite == CONFIRM and each.gan == board.gan)
     other = next(others, None)
     if other is None or _images(board) is None or _images(board) != _images(other):
         return {}
-    return {row.id: Opinion(other, row) for row in other.results if row.judged}
+    own = {row.id: row for row in board.results}
+    return {
+        row.id: Opinion(other, row)
+        for row in other.results
+        if row.judged and row.id in own and _same_images(own[row.id], row)
+    }
+
+
+def _same_images(row: Row, other: Row) -> bool:
+    """Whether nothing speaks against it: under every seed that both have, the PSNR is the same."""
+    first, second = (
+        {run.cell.seed: run.record.metrics["psnr"].value for run in each.runs if "psnr" in run.record.metrics}
+        for each in (row, other)
+    )
+    common = first.keys() & second.keys()
+    return bool(common) and all(first[seed] == second[seed] for seed in common)
 
 
 def _images(board: Board) -> str | None:

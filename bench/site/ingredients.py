@@ -85,7 +85,8 @@ def _calibrations(study: list[Board], few: list[Board]) -> Iterator[tuple[Board,
     for board in study:
         for row in board.results:
             if (board.gan, row.id) in again:
-                yield board, f"`{_method(row)}`", row
+                several = f", {row.seeds_ok} seeds" if row.seeds_ok > 1 else ""
+                yield board, f"`{_method(row)}`{several}", row
 
 
 def _method(row: Row) -> str:

@@ -171,14 +171,14 @@ def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, An
 
 
 def _newest(boards: tuple[Board, ...]) -> tuple[Board, ...]:
-    """The last version of each suite."""
+    """Those that no later version has taken the place of."""
     return tuple(board for board in boards if _successor(board, boards) is None)
 
 
 def _successor(board: Board, boards: tuple[Board, ...]) -> Board | None:
-    """The same suite's last version; None if this is it."""
-    later = [one for one in boards if one.suite == board.suite and one.version > board.version]
-    return max(later, key=lambda one: one.version, default=None)
+    """The later version that speaks for this board's suite; None if none was run whole."""
+    later = (one for one in suites.newest(boards) if one.suite == board.suite)
+    return next((one for one in later if one.version > board.version), None)
 
 
 def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]) -> dict[str, Any]:

@@ -62,6 +62,13 @@ def test_a_cell_that_no_plan_takes_is_not_exported_either(cell: str, problem: st
     assert not (tmp_path / "m").exists()
 
 
+def test_a_gan_that_the_suite_lacks_is_told(tmp_path: Path) -> None:
+    done = CliRunner().invoke(deploy, ["mini/cyclegan-horse2zebra/ganq.ptq-mse.W8A8.s0", "word"])
+    assert done.exit_code == 1
+    assert "no GAN of suite mini named 'cyclegan-horse2zebra'" in done.output
+    assert "'word' names no cell" in done.output
+
+
 def test_one_cell_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     class Found:
         def model_dump(self, **_: Any) -> dict[str, Any]:
@@ -108,11 +115,11 @@ def test_a_place_that_can_not_be_written_to_is_told_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_cell, "export_cell", lambda *_, **__: pytest.fail("it began"))
-    (tmp_path / "file").write_bytes(b"")
-    place = tmp_path / "file" / "m.onnx"
+    place = tmp_path / "nowhere" / "m.onnx"
     done = CliRunner().invoke(export, ["mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0", "--out", str(place)])
     assert isinstance(done.exception, UserError)
-    assert "can't be written" in str(done.exception)
+    assert "can't be written: No such file or directory" in str(done.exception)
+    assert not any(tmp_path.iterdir())
 
 
 def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,10 +127,10 @@ def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path, monkeypatch: py
         raise UserError("It has no graph.", "Take another.")
 
     monkeypatch.setattr(export_cell, "export_cell", failing)
-    place = tmp_path / "new" / "m.onnx"
+    place = tmp_path / "m.onnx"
     done = CliRunner().invoke(export, ["mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0", "--out", str(place)])
     assert "It has no graph." in str(done.exception)
-    assert not any(place.parent.iterdir())
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("option", ["--arch", "--suite"])

@@ -118,14 +118,16 @@ def test_a_checkout_is_left_as_it_was_where_its_project_file_can_not_be_written(
     write = Path.write_text
 
     def refusing(self: Path, *arguments: Any, **options: Any) -> int:
-        if self == project:
-            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        if self.parent == tmp_path:
+            write(self, "half")
+            raise OSError(errno.ENOSPC, "No space left on device")
         return write(self, *arguments, **options)
 
     monkeypatch.setattr(Path, "write_text", refusing)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(new_adapter, ["my_backend"])
-    assert "pyproject.toml can't be written: Permission denied." in str(done.exception)
+    assert "can't be written: No space left on device." in str(done.exception)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapters", "pyproject.toml"]
     assert list((tmp_path / "adapters").iterdir()) == []
     assert project.read_text() == TABLE
 

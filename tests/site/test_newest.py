@@ -45,6 +45,8 @@ def test_home_leads_with_what_is_whole_and_lists_both(partial: Path, tmp_path: P
     page = (tmp_path / "site/index.html").read_text()
     assert "suite mini v1</small>" in page
     assert f"Suite mini v{SUITE.version}</a>" in page
+    assert "Earlier versions" not in page
+    assert "has taken its place" not in (tmp_path / "site" / f"mini-v1/{factory.GAN}/index.html").read_text()
 
 
 def test_a_whole_version_replaces_the_earlier_one(partial: Path) -> None:
