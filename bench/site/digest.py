@@ -8,18 +8,17 @@ from pathlib import Path
 import click
 
 from ganqbench.site import format as fmt
+from ganqbench.site import names
 from ganqbench.site.assemble import FOLDER, published
 from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY, Column
 from ganqbench.site.findings import findings
-from ganqbench.site.ingredients import FEW, STUDY, ingredients
+from ganqbench.site.ingredients import ingredients
 from ganqbench.site.row import Row
 from ganqbench.site.suites import newest
 
 OWN = "ganq"
 """The adapter whose rows stand beside the best of all others."""
-_ELSEWHERE = (STUDY, FEW, "confirm")
-"""Suites whose records stand in a table of their own, here or on the page of the claim."""
 _COLUMNS = ("fid_delta", "psnr", "calibration_s")
 
 _INTRODUCTION = """# Findings
@@ -55,7 +54,7 @@ columns of the seeds and of the third network in [the claim](claim.md).
 def digest(shown: Iterable[Board]) -> str:
     """The page: what each ingredient does, and what the newest boards say, ours beside the best other."""
     every = list(shown)
-    ranked = [board for board in newest(every) if board.suite not in _ELSEWHERE]
+    ranked = [board for board in newest(every) if board.suite not in names.BESIDE]
     return "\n".join(
         [_INTRODUCTION, ingredients(every), *("\n".join(_section(board, every)) for board in ranked)]
     )

@@ -55,6 +55,8 @@ GANS: Mapping[str, Gan] = {
 }
 # A suite whose answers weigh more stands further in front; those that are read beside another one come last.
 SUITE_ORDER = ("paper", "claim", "full", "standard", "mini", "study", "few", "confirm")
+BESIDE = frozenset({"study", "few", "confirm"})
+"""Suites that say something of another one's rows, and have no best of their own."""
 ARCHITECTURES: Mapping[str, str] = {"stylegan2": "StyleGAN2", "sagan": "SAGAN", "cyclegan": "CycleGAN"}
 STATES: Mapping[str, str] = {"failed": "\u2715 failed", "skipped": "\u2205 unsupported"}
 """What stands in place of a number. A record says `skipped` where its backend declined the cell."""

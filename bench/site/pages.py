@@ -163,16 +163,29 @@ def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, An
         "runs_total": runs_total,
         "findings": {gan: headlines(leads[gan], boards) for gan, boards in by_gan.items()},
         "asides": {gan: asides(board) for gan, board in leads.items()},
-        "newest": {gan: _newest(boards) for gan, boards in by_gan.items()},
+        "ranked": {gan: _ranked(boards) for gan, boards in by_gan.items()},
+        "beside": {gan: _linked(boards) for gan, boards in by_gan.items()},
+        "older": {gan: _older(boards) for gan, boards in by_gan.items()},
         "heatmaps": heatmaps(by_gan),
         "heat_rows": HOME_ROWS,
         "pictures": {gan: _comparison(board) for gan, board in leads.items()},
     }
 
 
-def _newest(boards: tuple[Board, ...]) -> tuple[Board, ...]:
-    """Those that no later version has taken the place of."""
-    return tuple(board for board in boards if _successor(board, boards) is None)
+def _ranked(boards: tuple[Board, ...]) -> tuple[Board, ...]:
+    """The newest boards, with figures, but for those that stand beside another."""
+    newest = tuple(board for board in boards if _successor(board, boards) is None)
+    return tuple(board for board in newest if board.suite not in names.BESIDE) or newest
+
+
+def _linked(boards: tuple[Board, ...]) -> tuple[Board, ...]:
+    """The newest of those that speak of other boards' rows, and are only linked."""
+    ranked = _ranked(boards)
+    return tuple(board for board in boards if board not in ranked and _successor(board, boards) is None)
+
+
+def _older(boards: tuple[Board, ...]) -> tuple[Board, ...]:
+    return tuple(board for board in boards if _successor(board, boards) is not None)
 
 
 def _successor(board: Board, boards: tuple[Board, ...]) -> Board | None:

@@ -60,3 +60,17 @@ def test_alone_a_partial_version_is_what_there_is(tmp_path: Path) -> None:
     put(tmp_path, "baseline", "FP32", SUITE.version)
     put(tmp_path, "ptq-mse", "W8A8", SUITE.version)
     assert versions(tmp_path) == [SUITE.version]
+
+
+def test_suites_that_speak_of_others_are_linked_on_home_and_have_no_best(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    put(results, "baseline", "FP32", 1)
+    put(results, "ptq-mse", "W8A8", 1)
+    for method, bits in (("baseline", "FP32"), ("ptq-mse", "W8A8")):
+        adapter = "fp32" if bits == "FP32" else "brevitas"
+        factory.put(results, factory.document(adapter, method, bits, cell={"suite": "study"}))
+    build(results, tmp_path / "site")
+    page = (tmp_path / "site/index.html").read_text()
+    assert "Suite mini v1</a>" in page
+    assert "Suite study v1</a>" not in page
+    assert f'Beside these: <a href="study-v1/{factory.GAN}/index.html">study v1</a>' in page
