@@ -106,7 +106,7 @@ def run(
     from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.own_suite import named_suite
     from ganqbench.harness.plan import make_plan
-    from ganqbench.harness.record_suite import keep_suite
+    from ganqbench.harness.record_suite import kept_suite
     from ganqbench.harness.skips import unjudged
     from ganqbench.harness.usable import Usable
     from ganqbench.home import home
@@ -145,9 +145,8 @@ def run(
         ctx.exit(1 if usable.broken else 0)
     from ganqbench.harness.run import run_plan
 
-    if suite_name.endswith(".toml") and checkpoint is None:
-        keep_suite(Path(suite_name), results / f"{suite.name}-v{suite.version}")
-    summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
+    with kept_suite(None if checkpoint else suite_name, results / f"{suite.name}-v{suite.version}"):
+        summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
     counts = (
         ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         or "nothing to do"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ganqbench.errors import UserError, unknown_name
@@ -16,11 +18,24 @@ FILE = "suite.toml"
 """What a suite's file is called in the folder of its records."""
 
 
-def keep_suite(file: Path, folder: Path) -> None:
-    """Put a copy of a suite's file beside its records, which say nothing without it.
+@contextmanager
+def kept_suite(name: str | None, folder: Path) -> Iterator[None]:
+    """Leaves a copy of a suite's file beside the records that a run writes: they say nothing without it.
 
-    Raises UserError where the file of another suite lies there, or the folder can't be written to.
+    Nothing is done for a packaged suite or None. Raises UserError where the file of another suite lies in
+    `folder`, or it can't be written to.
     """
+    file = Path(name) if name is not None and name.endswith(".toml") else None
+    if file is not None and folder.is_dir():
+        _keep(file, folder)
+    try:
+        yield
+    finally:
+        if file is not None and folder.is_dir():
+            _keep(file, folder)
+
+
+def _keep(file: Path, folder: Path) -> None:
     place, content = folder / FILE, file.read_bytes()
     temporary = folder / f".{FILE}.{socket.gethostname()[:40]}-{os.getpid()}"
     try:
@@ -31,7 +46,6 @@ def keep_suite(file: Path, folder: Path) -> None:
                 f"{place} is another suite than {file}.",
                 "Give yours another name or version, or put its file there yourself.",
             )
-        folder.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)
         temporary.replace(place)
     except OSError as error:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ganqbench.errors import UserError
+from ganqbench.harness.record_suite import kept_suite
 from ganqbench.records.canonical import canonical, content_hash
 from ganqbench.records.compare import differences
 from ganqbench.records.rerun import read_rerun
@@ -154,3 +156,20 @@ def test_diff_shows_what_appeared_vanished_and_changed(
     two = command("diff", f"sent/{HONEST}", f"other/{HONEST}")
     assert two.returncode == 1
     assert "-0.2" in two.stdout
+
+
+def test_the_file_of_another_suite_is_not_written_over(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.toml").write_text(name)
+    folder = tmp_path / "results"
+    with kept_suite(str(tmp_path / "one.toml"), folder):
+        pass
+    assert not folder.exists()  # nothing ran
+    with kept_suite(str(tmp_path / "one.toml"), folder):
+        folder.mkdir()
+    assert (folder / "suite.toml").read_text() == "one"
+    with pytest.raises(UserError, match="another suite"), kept_suite(str(tmp_path / "other.toml"), folder):
+        pytest.fail("it ran")
+    with kept_suite("mini", folder), kept_suite(None, folder):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["suite.toml"]
