@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,14 +19,8 @@ GAN = "sagan-cifar10"
 
 
 @pytest.fixture
-def claim(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    spec = importlib.util.spec_from_file_location("claim", ROOT / "benchmarks" / "claim.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def claim(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("claim")
 
 
 def document() -> dict[str, Any]:
