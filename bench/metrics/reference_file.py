@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ganqbench.metrics.checks import MetricError
 from ganqbench.metrics.metric_identity import FeatureIdentity
 from ganqbench.metrics.reference import Kept, Origin, Reference
-from ganqbench.metrics.storage import read_whole, whole_file
+from ganqbench.metrics.storage import read_whole
+from ganqbench.whole_file import whole_file
 
 FORMAT = "ganqbench-reference 1"
 _MOMENTS = {"mean": (1, ("<f8",)), "covariance": (2, ("<f8",)), "root": (2, ("<f8",))}

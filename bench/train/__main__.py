@@ -1,4 +1,4 @@
-"""``python -m ganqbench.train``: one command per network."""
+"""``python -m ganqbench.train``: one command per kind of training."""
 
 from __future__ import annotations
 

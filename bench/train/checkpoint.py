@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as safetensors_save
+
+from ganqbench.whole_file import whole_file
 
 State = dict[str, Any]
 
 
 def save_state(path: Path, state: State) -> None:
     """Writes ``state`` (tensors, numbers, strings, nested dicts and lists) to ``path`` atomically."""
-    with _whole(path) as file:
+    with whole_file(path) as file:
         torch.save(state, file)
 
 
@@ -34,9 +33,8 @@ def export_weights(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Ma
     """Writes a network as safetensors, with every metadata value as a JSON string."""
     text = {key: json.dumps(value, sort_keys=True) for key, value in sorted(metadata.items())}
     content = safetensors_save({k: v.detach().contiguous() for k, v in tensors.items()}, text)
-    with _whole(path) as file:
+    with whole_file(path) as file:
         file.write(content)
-    path.chmod(0o644)  # temporary files are private, weights are for everyone
 
 
 def describe_weights(path: Path) -> dict[str, object]:
@@ -65,19 +63,3 @@ def append_log(path: Path, row: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row, sort_keys=True) + "\n")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that becomes `path` when all is written, or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

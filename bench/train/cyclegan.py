@@ -13,20 +13,29 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import describe_weights, export_weights, load_state, save_state
+from ganqbench.train.checkpoint import (
+    describe_weights,
+    export_weights,
+    fingerprint,
+    load_state,
+    save_state,
+)
 from ganqbench.train.ema import Ema
 from ganqbench.train.emoji import EmojiSplit, Glyphs, mean_by_base
 from ganqbench.train.grid import save_grid
 from ganqbench.train.patchgan import FakePool, patch_discriminator
-from ganqbench.train.run import Run
+from ganqbench.train.run import OtherConfiguration, Run
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.edges import edge_drawing
 
 DIRECTIONS = ("edges2emoji", "emoji2edges")
+Start = Mapping[str, Mapping[str, Tensor]]
+"""Weights of each direction."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,14 @@ class CycleGanConfig:
     pool: int = 50
     ema: float = 0.998
     evaluate_every: int = 2_000
+
+
+def _identity(config: CycleGanConfig, init: Start | None) -> dict[str, object]:
+    """Settings and start of a run: going on from another one's would be told of as this one's."""
+    if not init:
+        return asdict(config)
+    both = {f"{name}.{key}": value for name, weights in init.items() for key, value in weights.items()}
+    return {**asdict(config), "init": fingerprint(both)}
 
 
 class Sampler:
@@ -103,7 +120,7 @@ def train_cyclegan(
     config: CycleGanConfig,
     data: EmojiSplit,
     out: Path,
-    init: Mapping[str, Mapping[str, Tensor]] | None = None,
+    init: Start | None = None,
 ) -> None:
     """Trains both directions; resumes from ``out``; leaves ``best.pt`` and sample sheets there.
 
@@ -122,7 +139,7 @@ def train_cyclegan(
     rng = torch.Generator().manual_seed(config.seed)
     run = Run(
         out,
-        asdict(config),
+        _identity(config, init),
         {
             "generators": generators,
             "critics": critics,
@@ -225,9 +242,13 @@ def publish_cyclegan(
 ) -> list[Path]:
     """Writes both directions of the best average with what was measured on held-out glyphs.
 
-    `init` is the folder of the weights that the run started from.
+    `config` and `init`, the folder of the weights that it started from, are those of the run in `out`.
+    Raises OtherConfiguration if the run says otherwise.
     """
     best, last = load_state(out / "best.pt"), load_state(out / "checkpoint.pt")
+    files = {} if init is None else {name: init / f"cyclegan-{name}.safetensors" for name in DIRECTIONS}
+    if last["config"] != _identity(config, {name: load_file(path) for name, path in files.items()}):
+        raise OtherConfiguration(out / "checkpoint.pt")
     written = []
     for name in DIRECTIONS:
         metadata: dict[str, object] = {
@@ -239,7 +260,7 @@ def publish_cyclegan(
             "data_fingerprint": data.fingerprint,
             "pairs": best["done"],
             "cpu_hours": round(last["cpu_seconds"] / 3600, 3),
-            "started_from": None if init is None else describe_weights(init / f"cyclegan-{name}.safetensors"),
+            "started_from": describe_weights(files[name]) if files else None,
         }
         if name == "edges2emoji":
             generator = new_generator(config).eval()

@@ -8,11 +8,11 @@ without saying so.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
-import os
 import tarfile
-import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from typing import Literal, cast
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from ganqbench.whole_file import whole_file
 
 Source = Literal["cifar10", "cifar10-jpeg"]
 Split = Literal["train", "test"]
@@ -41,6 +43,7 @@ CLASSES = (
     "truck",
 )
 _SUFFIXES = (".jpg", ".jpeg", ".png")
+_SIZE = (32, 32)
 
 
 class DataError(ValueError):
@@ -89,7 +92,8 @@ def load_cifar10(path: Path, source: Source = "cifar10-jpeg", cache: Path | None
             return _bundle({name: arrays[name] for name in arrays.files}, source)
     fresh = _read_torchvision(path) if source == "cifar10" else _read_tree(path)
     if stored is not None:
-        _write_atomically(stored, fresh)
+        with whole_file(stored) as file:
+            np.savez(file, **fresh)  # type: ignore[arg-type]
     return _bundle(fresh, source)
 
 
@@ -120,12 +124,15 @@ def _cache_key(path: Path) -> str:
 def _tree_files(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yields ``(name inside the tree, content)`` of every image of a folder or tar file."""
     if path.is_file():
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if member.isfile() and member.name.lower().endswith(_SUFFIXES):
-                    handle = archive.extractfile(member)
-                    assert handle is not None  # a regular file always opens
-                    yield member.name, handle.read()
+        try:
+            with tarfile.open(path) as archive:
+                for member in archive:
+                    if member.isfile() and member.name.lower().endswith(_SUFFIXES):
+                        handle = archive.extractfile(member)
+                        assert handle is not None  # a regular file always opens
+                        yield member.name, handle.read()
+        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path} is no whole tar file; give CIFAR-10's, or its folder") from error
     else:
         for file in path.rglob("*"):
             if file.suffix.lower() in _SUFFIXES:
@@ -138,8 +145,7 @@ def _read_tree(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         parts = name.split("/")
         if len(parts) < 3 or parts[-3] not in found or parts[-2] not in CLASSES:
             raise DataError(f"{name}: expected train|test/<class>/<file>, classes {CLASSES}")
-        pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-        found[parts[-3]].append(("/".join(parts[-2:]), CLASSES.index(parts[-2]), pixels))
+        found[parts[-3]].append(("/".join(parts[-2:]), CLASSES.index(parts[-2]), _decode(name, content)))
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for split, rows in found.items():
         if not rows:
@@ -149,6 +155,18 @@ def _read_tree(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         arrays[f"{split}_images"] = np.stack([row[2] for row in rows])
         arrays[f"{split}_labels"] = np.array([row[1] for row in rows], dtype=np.int64)
     return arrays
+
+
+def _decode(name: str, content: bytes) -> Pixels:
+    """The pixels of an image file, ``[32, 32, 3]``."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            size = image.size
+            if size == _SIZE:
+                return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # as formats have it
+        raise DataError(f"{name} is damaged or no image; copy or unpack the data set again") from error
+    raise DataError(f"{name} has {size[0]} x {size[1]} pixels; give CIFAR-10's images, which have 32 x 32")
 
 
 def _read_torchvision(path: Path) -> dict[str, npt.NDArray[np.generic]]:
@@ -166,15 +184,3 @@ def _read_torchvision(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         arrays[f"{split}_images"] = np.asarray(dataset.data, dtype=np.uint8)
         arrays[f"{split}_labels"] = np.asarray(dataset.targets, dtype=np.int64)
     return arrays
-
-
-def _write_atomically(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

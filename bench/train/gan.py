@@ -12,11 +12,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import describe_weights, export_weights, load_state, save_state
+from ganqbench.train.checkpoint import (
+    describe_weights,
+    export_weights,
+    fingerprint,
+    load_state,
+    save_state,
+)
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.diffaugment import augment
@@ -25,8 +32,13 @@ from ganqbench.train.ema import Ema
 from ganqbench.train.gan_recipe import GanConfig, GanRecipe, Loss, MatchConfig, draw_inputs
 from ganqbench.train.grid import save_grid
 from ganqbench.train.projected import ProjectedDiscriminator
-from ganqbench.train.run import Run, Stateful
+from ganqbench.train.run import OtherConfiguration, Run, Stateful
 from ganqbench.zoo.classifier import Classifier
+
+
+def identity(config: GanConfig | MatchConfig, init: Mapping[str, Tensor] | None) -> dict[str, object]:
+    """Settings and start of a run: going on from another one's would be told of as this one's."""
+    return asdict(config) | ({} if init is None else {"init": fingerprint(init)})
 
 
 def critic_loss(kind: Loss, real: Tensor, fake: Tensor) -> Tensor:
@@ -87,7 +99,7 @@ class Training:
             "opt_d": self.opt_d,
             "ema": self.ema,
         }
-        self.run = Run(out, asdict(config), parts, self.rng)
+        self.run = Run(out, identity(config, init), parts, self.rng)
 
     def step(self) -> tuple[float, float]:
         """One batch; returns the discriminator's and the generator's loss (0 where it took no step)."""
@@ -250,8 +262,11 @@ def publish_gan(
     """Writes the best average with what the networks that steer measure on 10,000 of its images.
 
     `config` is that of the run in `out`, and `init` the file that the run started from: its name for
-    itself goes on in the new one's metadata.
+    itself goes on in the new one's metadata. Raises OtherConfiguration if the run says otherwise.
     """
+    checkpoint = out / "checkpoint.pt"
+    if load_state(checkpoint)["config"] != identity(config, None if init is None else load_file(init)):
+        raise OtherConfiguration(checkpoint)
     best = load_state(out / "best.pt")
     generator = recipe.shipped().eval()
     generator.load_state_dict(best["weights"])

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,11 +20,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import fingerprint
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.ema import Ema
-from ganqbench.train.gan import Gauge
+from ganqbench.train.gan import Gauge, identity
 from ganqbench.train.gan_recipe import GanRecipe, MatchConfig, draw_inputs
 from ganqbench.train.run import Run, Stateful
 from ganqbench.train.transport import Transport
@@ -90,8 +88,7 @@ class Matching:
             "ema": self.ema,
             **{f"transport.{k}": each for k, each in enumerate(self.transports)},
         }
-        # The start is part of what a run is: going on from another one's would be told of as this one's.
-        self.run = Run(out, {**asdict(config), "init": fingerprint(init)}, parts, self.rng)
+        self.run = Run(out, identity(config, init), parts, self.rng)
 
     @torch.no_grad()
     def _of_data(self, data: Cifar10) -> list[Transport]:

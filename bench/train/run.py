@@ -30,7 +30,10 @@ class OtherConfiguration(ValueError):
     """A checkpoint is that of another run."""
 
     def __init__(self, checkpoint: Path) -> None:
-        super().__init__(f"{checkpoint} belongs to another configuration: use another --out, or remove it")
+        super().__init__(
+            f"{checkpoint} belongs to another configuration or start: "
+            "give those it was begun with, or another --out"
+        )
 
 
 class Run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import pickle
 import re
@@ -12,17 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganqbench.errors import UserError
+from ganqbench.zoo.file_kind import AGAIN, ZIP, refuse_text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_ZIP = b"PK\x03\x04"
-# The number that torch.save's older format begins with, itself a pickle of protocol 2.
-_LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-_AGAIN = "Delete it and download it again."
-
-# Longer than a safetensors file, which begins with a length, could begin by chance.
-_MARKUP = (b"<!doctype", b"<!--", b"<html", b"<?xml", b"<head", b"<body", b"<title", b"<script", b"<error")
+# The number that torch.save's older format begins with, itself a pickle (from protocol 4 on in a frame).
+_LEGACY_TORCH = re.compile(rb"\x80[\x02-\x05](\x95.{8})?\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.", re.DOTALL)
 
 # Keys that tell an architecture's states apart, with or without spectral norm.
 _MARKS = {
@@ -57,30 +52,9 @@ def read_official(path: str | Path) -> OfficialCheckpoint:
     refuse_text(path, head)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
         return _safetensors(path)
-    if head.startswith((_ZIP, _LEGACY_TORCH)):
+    if head.startswith(ZIP) or _LEGACY_TORCH.match(head):
         return _torch(path)
     return _pickle(path)
-
-
-def refuse_text(name: object, head: bytes) -> None:
-    """Raises UserError if a file that begins with `head` is a web page, a pointer, or empty."""
-    start = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
-    if not start:
-        raise UserError(f"{name} is empty.", _AGAIN)
-    if start.startswith(_MARKUP) or re.match(rb'\{\s*"', start):
-        raise UserError(
-            f"{name} is a web page or a server's message saved under that name.",
-            "Download the file itself: open the address in a browser to see what the page says.",
-        )
-    if start.startswith(b"version https://git-lfs"):
-        raise UserError(f"{name} is a Git LFS pointer.", "Fetch the file that it points to: git lfs pull.")
-
-
-def refuse_unknown(name: object, head: bytes) -> None:
-    """Raises UserError if a file that begins with `head` is in no format that weights come in."""
-    refuse_text(name, head)
-    if not head.startswith((_ZIP, b"\x80")) and head[8:9] != b"{":
-        raise UserError(f"{name} does not begin as a file of weights does.", _AGAIN)
 
 
 def _safetensors(path: Path) -> OfficialCheckpoint:
@@ -92,7 +66,7 @@ def _safetensors(path: Path) -> OfficialCheckpoint:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         kwargs = json.loads(metadata.get("kwargs", "{}"))
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no whole safetensors file: {error}.", _AGAIN) from error
+        raise UserError(f"{path} is no whole safetensors file: {error}.", AGAIN) from error
     if not isinstance(kwargs, dict):
         raise UserError(f"The metadata `kwargs` of {path} is no JSON object.", "Write the arguments by name.")
     return OfficialCheckpoint(metadata.get("arch") or _recognise(path, state), state, kwargs)
@@ -100,18 +74,18 @@ def _safetensors(path: Path) -> OfficialCheckpoint:
 
 def _torch(path: Path) -> OfficialCheckpoint:
     """A torch.save file: a state, or a dictionary of training state with one in `state_dict`."""
-    import torch
-
-    from ganqbench.zoo.budget import refuse_packed
+    from ganqbench.zoo.pickled_names import ForbiddenGlobalError
+    from ganqbench.zoo.torch_file import read_torch
 
     try:
         with path.open("rb") as file:
-            refuse_packed(file, path.stat().st_size)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+            content = read_torch(file, path.stat().st_size)
+    except ForbiddenGlobalError as error:
+        raise _forbidden(path, error.name) from error
     except pickle.UnpicklingError as error:
         raise _unreadable(path, error) from error
     except Exception as error:  # torch reports damaged files in many ways
-        raise UserError(f"{path} is truncated or damaged: {_reason(error)}.", _AGAIN) from error
+        raise UserError(f"{path} is truncated or damaged: {_reason(error)}.", AGAIN) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     state = _tensors(path, content)
@@ -126,7 +100,8 @@ def _torch(path: Path) -> OfficialCheckpoint:
 def _pickle(path: Path) -> OfficialCheckpoint:
     """A StyleGAN2-ADA file: a dictionary of pickled networks."""
     from ganqbench.zoo.network import Network
-    from ganqbench.zoo.unpickle import ForbiddenGlobalError, read_pickle
+    from ganqbench.zoo.pickled_names import ForbiddenGlobalError
+    from ganqbench.zoo.unpickle import read_pickle
 
     try:
         with path.open("rb") as file:
@@ -158,7 +133,7 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     """The error for a pickle that broke off; torch's own refusals name the global in their text."""
     if found := re.search(r"(?:GLOBAL|unsupported class) ([\w.]+)", str(error)):
         return _forbidden(path, found[1])
-    return UserError(f"{path} is truncated, damaged or no checkpoint: {_reason(error)}.", _AGAIN)
+    return UserError(f"{path} is truncated, damaged or no checkpoint: {_reason(error)}.", AGAIN)
 
 
 def _tensors(path: Path, content: object) -> dict[str, Tensor]:

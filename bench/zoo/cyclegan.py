@@ -52,6 +52,9 @@ class ResnetGenerator(Generator):
     work at a quarter of it.
     """
 
+    reconstructed = frozenset({"ResnetBlock"})
+    compared = reconstructed
+
     def __init__(
         self,
         in_channels: int = 3,

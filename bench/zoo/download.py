@@ -4,7 +4,8 @@ A file is known by a SHA-256 pinned in the source. Where none is published, the 
 download is written down beside the file and every later use must match it (trust on first use).
 
 Files lie in `$GANQBENCH_HOME/official/`. With `$GANQBENCH_MIRROR` set to a folder or an address,
-they are taken from there, under their names here, instead of from their publishers.
+they are taken from there instead of from their publishers, under their names here; a folder may also
+hold them under their publishers' names.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 
 from ganqbench.errors import UserError
 from ganqbench.home import home
-from ganqbench.zoo.checkpoint import refuse_text, refuse_unknown
+from ganqbench.zoo.file_kind import refuse_text, refuse_unknown
 
 _CHUNK = 1 << 20
 _ATTEMPTS = 4
@@ -73,7 +74,11 @@ class Download:
         if not mirror:
             return self.url
         if "://" not in mirror:
-            mirror = Path(mirror).expanduser().resolve().as_uri()
+            folder = Path(mirror).expanduser().resolve()
+            published = folder / urllib.parse.unquote(urllib.parse.urlsplit(self.url).path.rpartition("/")[2])
+            if published.is_file() and not (folder / self.file).exists():
+                return published.as_uri()
+            mirror = folder.as_uri()
         return f"{mirror.rstrip('/')}/{urllib.parse.quote(self.file)}"
 
     @property
@@ -83,15 +88,15 @@ class Download:
     def fetch(self, *, offline: bool = False) -> Path:
         """The checked file, downloaded if it is not there yet.
 
-        Raises UserError if it is not there and `offline` is set, if the server does not give it
-        whole, or if its content is not the known one; then nothing is kept.
+        Raises UserError if it is not there and `offline` is set (a mirror on disk is no download), if the
+        server does not give it whole, or if its content is not the known one; then nothing is kept.
         """
         if self.path.exists() and self.known_sha256:
             return self._checked()  # writing nothing, so that a cache may be shared and read-only
         with _locked(self.path):
             if self.path.exists():
                 return self._checked()
-            if offline:
+            if offline and not self.source.startswith("file:"):
                 raise UserError(
                     f"{self.file} is not downloaded yet, and this run is offline.",
                     f"Run once without --offline, or get {self.url} and save it as {self.path}.",
@@ -114,6 +119,12 @@ class Download:
             self._remember(found)
             os.replace(part, self.path)
             return self.path
+
+    def forget(self, *, file: bool = True) -> None:
+        """Drop the hash noted at first use and, with `file`, the file itself: it was the wrong one."""
+        self._record.unlink(missing_ok=True)
+        if file:
+            self.path.unlink(missing_ok=True)
 
     def _checked(self) -> Path:
         found = _sha256(self.path)

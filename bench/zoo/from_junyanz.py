@@ -66,7 +66,10 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> ResnetGenerator:
         return re.sub(r"(\.conv_block\.)(\d+)", lambda match: match[1] + str(moved[int(match[2])]), name)
 
     sources = {name: Source(official(name)) for name in generator.state_dict()}
-    # Files from before PyTorch 0.4 hold running statistics, which instance normalisation never used.
+    # InstanceNorm with track_running_stats, as official code built it until October 2018, has statistics
+    # that eval mode would use; the published horse2zebra.pth holds some. Official code drops them on load
+    # since then (load_networks) and normalises each image by itself. Those from before PyTorch 0.4,
+    # without num_batches_tracked, were never used at all.
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     unused = [key for key in state if key.rpartition(".")[2] in statistics]
     fill(generator, state, sources, unused, ARCH)

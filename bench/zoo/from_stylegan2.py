@@ -15,6 +15,7 @@ from ganqbench.zoo.convert import (
     State,
     fill,
     known_arguments,
+    listed,
     missing_keys,
     positive,
     section,
@@ -25,7 +26,7 @@ from ganqbench.zoo.stylegan2 import Architecture, StyleGAN2
 
 ARCH = "stylegan2-ada"
 
-_TOP = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
+_TOP = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs")
 _MAPPING = ("num_layers", "embed_features", "layer_features", "activation", "lr_multiplier", "w_avg_beta")
 _SYNTHESIS = (
     "channel_base",
@@ -39,17 +40,25 @@ _SYNTHESIS = (
     "use_fp16",
     "fp16_channels_last",
 )
+# What the stylegan3 repository takes beside _TOP; the last one says how a product is computed.
+_BESIDE = (*_SYNTHESIS, "fused_modconv_default")
+_CLAMP_BESIDE = 256  # the default there; stylegan2-ada-pytorch clamps nothing unless told to
 
 
 def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
     """The generator of an official state; `kwargs` are those of the official Generator.
 
-    Only `synthesis_kwargs.conv_clamp` and `mapping_kwargs.lr_multiplier` are not told by shapes.
-    Half precision (`num_fp16_res`) is an execution detail there: everything here is float32.
+    NVlabs/stylegan2-ada-pytorch takes the synthesis network's arguments inside `synthesis_kwargs`;
+    NVlabs/stylegan3 (`train.py --cfg=stylegan2`) takes them beside the others, and an absent
+    `conv_clamp` is 256 there. Arguments that show neither form are read as the former's.
+
+    Only `conv_clamp` and `mapping_kwargs.lr_multiplier` are not told by shapes. Half precision
+    (`num_fp16_res`) is an execution detail there: everything here is float32. A mapping that tracked
+    no average (`w_avg_beta` None) gets zeros for it; the official one can't be truncated.
     """
-    known_arguments(kwargs, _TOP, ARCH)
+    known_arguments(kwargs, (*_TOP, "synthesis_kwargs", *_BESIDE), ARCH)
     mapping_kwargs = section(kwargs, "mapping_kwargs", _MAPPING, ARCH)
-    synthesis_kwargs = section(kwargs, "synthesis_kwargs", _SYNTHESIS, ARCH)
+    synthesis_kwargs = _synthesis_arguments(kwargs)
     for given in (mapping_kwargs, synthesis_kwargs):
         if given.get("activation", "lrelu") != "lrelu":
             raise UserError(
@@ -59,11 +68,11 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
     resolutions = _resolutions(state)
     channels = [shape(state, f"synthesis.b{r}.conv1.weight", 4, ARCH)[0] for r in resolutions]
     image_channels = shape(state, f"synthesis.b{resolutions[-1]}.torgb.weight", 4, ARCH)[0]
-    w_dim = shape(state, "mapping.w_avg", 1, ARCH)[0]
     c_dim = embed_dim = 0
     if any(key.startswith("mapping.embed.") for key in state):
         embed_dim, c_dim = shape(state, "mapping.embed.weight", 2, ARCH)
     layers = _count(state, r"mapping\.fc(\d+)\.")
+    w_dim = shape(state, f"mapping.fc{max(layers, 1) - 1}.weight", 2, ARCH)[0]
     hidden, entering = shape(state, "mapping.fc0.weight", 2, ARCH)
     z_dim = entering - embed_dim
     if z_dim < 1:
@@ -80,6 +89,12 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
     told(kwargs, "img_resolution", resolutions[-1])
     told(kwargs, "img_channels", image_channels)
     told(mapping_kwargs, "num_layers", layers)
+    for name, width, acts in (
+        ("embed_features", embed_dim, c_dim > 0),
+        ("layer_features", hidden, layers > 1),
+    ):
+        if acts and mapping_kwargs.get(name) is not None:  # None there means as wide as w
+            told(mapping_kwargs, name, width)
     told(synthesis_kwargs, "use_noise", noise)
     if len(resolutions) > 1:  # with one block all architectures coincide
         told(synthesis_kwargs, "architecture", architecture)
@@ -102,13 +117,29 @@ def convert(state: State, kwargs: Mapping[str, Any]) -> StyleGAN2:
             embed_dim=embed_dim,
             lr_multiplier=positive(mapping_kwargs, "lr_multiplier") or 0.01,
             noise=noise,
-            fir=_filter(state, f"synthesis.b{resolutions[-1]}.conv1.resample_filter"),
+            # Not conv1's: it does not resample, and official code leaves it the default filter.
+            fir=_filter(state, f"synthesis.b{resolutions[-1]}.resample_filter"),
         )
     sources = _sources(generator)
+    if "w_avg_beta" in mapping_kwargs and mapping_kwargs["w_avg_beta"] is None:
+        sources["mapping.w_avg"] = Source("mapping.w_avg", optional=True)
     filters = {key: value for key, value in state.items() if key.endswith(".resample_filter")}
     squared = {**state, **{key: _square(value) for key, value in filters.items()}}
     fill(generator, squared, sources, filters, ARCH)
     return generator
+
+
+def _synthesis_arguments(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the synthesis network, in whichever of the two forms they are given."""
+    beside = {name: kwargs[name] for name in _BESIDE if name in kwargs}
+    if not beside:
+        return section(kwargs, "synthesis_kwargs", _SYNTHESIS, ARCH)
+    if "synthesis_kwargs" in kwargs:
+        raise UserError(
+            f"Arguments of {ARCH} are given inside synthesis_kwargs and beside it: {listed(beside)}.",
+            "Pass all of them inside, as stylegan2-ada-pytorch does, or leave it out, as stylegan3 does.",
+        )
+    return {"conv_clamp": _CLAMP_BESIDE, **beside}
 
 
 def _resolutions(state: State) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,12 @@ SPLITS: tuple[Split, ...] = ("train", "calibrate", "choose", "final")
 
 class Generator(nn.Module):
     """`images = generator(*inputs)`: float32, N x 3 x H x W in [-1, 1]."""
+
+    reconstructed: ClassVar[frozenset[str]] = frozenset()
+    """Classes of its modules whose layers are reconstructed together (the blocks of BRECQ, section 3.2);
+    every other layer is a block by itself."""
+    compared: ClassVar[frozenset[str]] = frozenset()
+    """Classes of its modules whose outputs, one tensor each, recipes compare with full precision's."""
 
     def sample_inputs(self, n: int, seed: int) -> Inputs:
         """`n` seeded inputs; input i depends on `seed` and i alone, not on `n`."""

@@ -32,17 +32,31 @@ class OfficialEntry(ZooEntry):
 
     def prepare(self, *, offline: bool = False) -> None:
         """Downloads the official file, unless it is here."""
-        self.download.fetch(offline=offline)
+        if self.weights_sha256:
+            self.download.fetch(offline=offline)
+        else:
+            self._read(offline=offline)
 
     def load(self) -> Generator:
         """The official generator; downloads its file if need be."""
-        checkpoint = read_official(self.download.fetch())
-        if checkpoint.arch != self.arch:
-            raise UserError(
-                f"{self.download.path} holds a {checkpoint.arch} and not a {self.arch}.",
-                "Delete it; the next run downloads it again.",
-            )
-        return self._build(checkpoint.state_dict, checkpoint.kwargs)
+        return self._read()
+
+    def _read(self, *, offline: bool = False) -> Generator:
+        """A file that nobody has vouched for is kept only if it is a generator of this architecture."""
+        unknown, brought = not self.weights_sha256, self.download.path.exists()
+        path = self.download.fetch(offline=offline)
+        try:
+            checkpoint = read_official(path)
+            if checkpoint.arch != self.arch:
+                raise UserError(
+                    f"{self.download.source} holds a {checkpoint.arch} and not a {self.arch}.",
+                    "Check the address or the mirror.",
+                )
+            return self._build(checkpoint.state_dict, checkpoint.kwargs)
+        except UserError:
+            if unknown:
+                self.download.forget(file=not brought)  # what the user put there is the user's
+            raise
 
     @abstractmethod
     def _build(self, state: State, kwargs: Mapping[str, Any]) -> Generator:

@@ -113,6 +113,9 @@ class SAGAN(Generator):
     generator unconditional.
     """
 
+    reconstructed = frozenset({"GenBlock", "SelfAttention"})
+    compared = reconstructed
+
     def __init__(
         self, widths: Sequence[int], z_dim: int = 128, classes: int = 10, attention: Sequence[int] = (2,)
     ) -> None:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.storage import TypedStorage
 
-from ganqbench.zoo.budget import Budget, refuse_packed
+from ganqbench.zoo.budget import Budget
 from ganqbench.zoo.network import Network
+from ganqbench.zoo.torch_file import read_torch
 
 _DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
 _NUMPY_KINDS = "biufcSU"  # booleans, numbers and text; objects would be pickles of their own
@@ -128,7 +129,6 @@ def stand_ins(budget: Budget) -> dict[str, Any]:
         functions[f"{package}.numeric._frombuffer"] = array
     for builtins in ("builtins", "__builtin__"):
         functions[f"{builtins}.set"] = lambda items=(): set(listed(items))
-        functions[f"{builtins}.frozenset"] = lambda items=(): frozenset(listed(items))
     allowed: dict[str, Any] = {name: _Call(function) for name, function in functions.items()}
     # Only named, never called: the class handed to NumPy's `_reconstruct`, and data types.
     allowed["numpy.ndarray"] = _Call(lambda *_: Array())
@@ -142,9 +142,7 @@ def _load_storage(content: bytes) -> TypedStorage:
     """A tensor's numbers, which torch saves as a pickle of its own inside the outer one."""
     if not isinstance(content, bytes):
         raise pickle.UnpicklingError("a storage is not bytes")
-    file = io.BytesIO(content)
-    refuse_packed(file, len(content))
-    storage = torch.load(file, map_location="cpu", weights_only=True)
+    storage = read_torch(io.BytesIO(content), len(content))
     if not isinstance(storage, TypedStorage):
         raise pickle.UnpicklingError(f"a storage turned out to be a {type(storage).__name__}")
     return storage

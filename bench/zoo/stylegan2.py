@@ -162,6 +162,9 @@ class StyleGAN2(Generator):
     in [-1, 1] up to overshoot, as in the papers. `fir` are the taps of the low-pass filter.
     """
 
+    reconstructed = frozenset({"Block"})
+    compared = frozenset({"StyledConv"})
+
     def __init__(
         self,
         channels: Sequence[int],

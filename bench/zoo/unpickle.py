@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, NoReturn
 
 from ganqbench.zoo.budget import Budget
+from ganqbench.zoo.pickled_names import ForbiddenGlobalError
 from ganqbench.zoo.stand_ins import Filled, stand_ins
 
 _MOST_IN_TUPLE = 1_000
@@ -24,15 +25,8 @@ _DEEPEST = 1_000
 _NEVER_NEEDED = (
     *(pickle.EXT1, pickle.EXT2, pickle.EXT4),  # globals by number
     *(pickle.PERSID, pickle.BINPERSID, pickle.NEXT_BUFFER),  # objects outside the pickle
+    pickle.FROZENSET,  # which compare through and through as keys, for ever where they are nested
 )
-
-
-class ForbiddenGlobalError(pickle.UnpicklingError):
-    """A pickle asked for a global outside the allow-list."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the global {name} is not on the allow-list")
-        self.name = name
 
 
 def read_pickle(file: BinaryIO) -> Any:
@@ -65,6 +59,22 @@ def _tuple_of(count: int) -> Callable[[Any], None]:
         reader.stack.append(reader.weighed(tuple(reversed(items))))
 
     return instruction
+
+
+def _into(kind: type, code: bytes, *, many: bool, below: int = 2) -> dict[int, Callable[[Any], None]]:
+    """The instruction `code`, which fills what lies `below` items under the top, for that kind alone.
+
+    On any other, items would go to methods of the same name: a tensor has an `add` that makes tensors.
+    """
+    honest: Callable[[Any], None] = pickle._Unpickler.dispatch[code[0]]
+
+    def instruction(reader: _Reader) -> None:
+        target = reader.metastack[-1][-1] if many else reader.stack[-below]
+        if not isinstance(target, kind):
+            raise pickle.UnpicklingError(f"the pickle puts items into a {type(target).__name__}")
+        honest(reader)
+
+    return {code[0]: instruction}
 
 
 class _Reader(pickle._Unpickler):
@@ -126,5 +136,10 @@ class _Reader(pickle._Unpickler):
             if bytes([code]) not in _NEVER_NEEDED
         }
         | {code[0]: _tuple_of(n) for n, code in enumerate((pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3), 1)}
+        | _into(set, pickle.ADDITEMS, many=True)
+        | _into(dict, pickle.SETITEM, many=False, below=3)
+        | _into(dict, pickle.SETITEMS, many=True)
+        | _into(list, pickle.APPEND, many=False)
+        | _into(list, pickle.APPENDS, many=True)
         | {pickle.MARK[0]: _load_mark, pickle.TUPLE[0]: _load_tuple, pickle.BUILD[0]: _load_build}
     )

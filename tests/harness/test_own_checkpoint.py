@@ -80,9 +80,52 @@ def test_it_is_measured_like_the_suites_own_of_its_kind_and_size(tmp_path: Path)
         assert made.protocol[own.name].final == suite.protocol[like].final
         assert {grid.gan for grid in made.grid} == {own.name}
     cyclegan = CheckpointEntry(checkpoint(tmp_path, "cyclegan_resnet6_32"))
-    assert own_suite(suite, cyclegan).protocol[cyclegan.name].final == 64  # photographs, as vintagify's
+    own_protocol = own_suite(suite, cyclegan).protocol[cyclegan.name]
+    # Photographs, as vintagify's, which are few already: only the batch shrinks.
+    assert (own_protocol.final, own_protocol.calibrate, own_protocol.batch) == (64, 16, 2)
     with pytest.raises(UserError, match="no studiogan-sagan"):
         own_suite(load_suite("full"), CheckpointEntry(checkpoint(tmp_path, "sagan_studiogan_32")))
+
+
+@pytest.mark.parametrize(
+    ("resolution", "final", "calibrate", "batch"),
+    [
+        (16, 2048, 256, 64),
+        (32, 2048, 256, 64),
+        (64, 512, 64, 16),
+        (128, 128, 32, 4),
+        (256, 64, 32, 2),
+        (1024, 64, 32, 2),
+    ],
+)
+def test_larger_images_are_fewer_and_have_more_time(
+    tmp_path: Path, resolution: int, final: int, calibrate: int, batch: int
+) -> None:
+    suite, own = load_suite("mini"), CheckpointEntry(checkpoint(tmp_path, "stylegan2_ada_32"))
+    own.resolution = resolution  # all that a suite asks of it, beside its kind
+    made = own_suite(suite, own)
+    protocol = made.protocol[own.name]
+    assert (protocol.final, protocol.calibrate, protocol.batch) == (final, calibrate, batch)
+    assert protocol.resolution == resolution
+    growth = max(1.0, (resolution / 32) ** 2)
+    assert made.time_limit_s == min(suite.time_limit_s * growth, 400_000)
+    assert made.cpu_hours == pytest.approx(suite.cpu_hours * growth * final / 2048)
+
+
+def test_no_count_grows_beyond_the_suites(tmp_path: Path) -> None:
+    own = CheckpointEntry(checkpoint(tmp_path, "stylegan2_ada_32"))
+    own.resolution = 48
+    suite = load_suite("mini")
+    for final, calibrate, batch in ((100, 30, 7), (16, 8, 8), (4, 1, 2)):
+        counts = {"final": final, "calibrate": calibrate, "batch": batch}
+        few = suite.protocol["stylegan2-cifar10"].model_copy(update=counts)
+        patient = {"protocol": {"stylegan2-cifar10": few}, "time_limit_s": 10**6}
+        made = own_suite(suite.model_copy(update=patient), own)
+        protocol = made.protocol[own.name]
+        assert 2 * protocol.batch <= protocol.final <= final
+        assert 1 <= protocol.calibrate <= calibrate
+        assert protocol.batch <= batch
+        assert made.time_limit_s == 10**6
 
 
 def test_an_architecture_without_a_checkpoint_is_a_mistake(

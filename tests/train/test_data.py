@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
+import shutil
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from ganqbench.train.__main__ import main
 from ganqbench.train.data import CLASSES, DataError, load_cifar10
@@ -42,6 +45,55 @@ def test_missing_and_misplaced_images_are_named(tree: Path, tmp_path: Path) -> N
     (tmp_path / "train" / "zebra" / "0000.jpg").write_bytes(source.read_bytes())
     with pytest.raises(DataError, match=r"zebra/0000\.jpg"):
         load_cifar10(tmp_path)
+
+
+def _png(*size: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is damaged or no image"),
+        (b"<html>not an image</html>", "is damaged or no image"),
+        (_png(32, 32)[:40], "is damaged or no image"),
+        (_png(32, 31), "has 32 x 31 pixels"),
+        (_png(64, 64), "has 64 x 64 pixels"),
+    ],
+)
+def test_images_that_are_none_of_cifar10_are_named(
+    content: bytes, problem: str, tree: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cifar"
+    shutil.copytree(tree, folder)
+    (folder / "train" / "cat" / "0001.jpg").write_bytes(content)
+    packed = tmp_path / "cifar.tar"
+    with tarfile.open(packed, "w") as archive:
+        archive.add(folder, ".")
+    for path in (folder, packed):
+        with pytest.raises(DataError, match=rf"train/cat/0001\.jpg {problem}"):
+            load_cifar10(path)
+
+
+def test_a_jpeg_that_breaks_off_is_named(tree: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cifar"
+    shutil.copytree(tree, folder)
+    path = folder / "test" / "ship" / "0000.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"test/ship/0000\.jpg is damaged"):
+        load_cifar10(folder)
+
+
+def test_a_tar_that_breaks_off_is_named(tree: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "cifar.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(tree, ".")
+    for content in (packed.read_bytes()[:5000], b"no tar at all", b""):
+        packed.write_bytes(content)
+        with pytest.raises(DataError, match=r"cifar\.tar\.gz is no whole tar file"):
+            load_cifar10(packed)
 
 
 def test_the_command_says_so_without_a_traceback(tmp_path: Path) -> None:

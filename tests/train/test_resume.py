@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ganqbench.train import classifier, cyclegan
-from ganqbench.train.checkpoint import load_state
+from ganqbench.train.checkpoint import export_weights, load_state
 from ganqbench.train.data import Cifar10
 from ganqbench.train.emoji import EmojiSplit, Glyphs, split_glyphs
-from ganqbench.train.gan import Training, train_gan
+from ganqbench.train.gan import Training, publish_gan, train_gan
 from ganqbench.train.gan_recipe import GanRecipe
 from ganqbench.train.match import Matching, match_gan
 from ganqbench.train.patchgan import FakePool
@@ -69,6 +69,30 @@ def test_gan(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
         assert _same(ends[0][part], ends[1][part])
     assert _same(ends[0]["ema"]["average"], ends[1]["ema"]["average"])
     assert (tmp_path / "whole" / "samples" / "00000016.png").exists()
+
+
+@pytest.mark.parametrize("recipe", [SaganRecipe(), StyleGan2Recipe()], ids=["sagan", "stylegan2"])
+def test_a_gan_from_another_start_is_another_run(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
+    recipe.config = replace(recipe.refinement, batch=4, images=16)
+    teacher = build_classifier("teacher")
+    start, other = (dict(recipe.shipped().state_dict()) for _ in range(2))
+    first = Training(recipe, tiny, teacher, tmp_path / "run", start)
+    first.step()
+    first.run.save()
+    again = Training(recipe, tiny, teacher, tmp_path / "run", start)
+    assert again.run.resume()
+    assert again.run.done == 4
+    for init in (other, None):
+        with pytest.raises(ValueError, match="another configuration"):
+            train_gan(recipe, tiny, teacher, tmp_path / "run", init)
+    # Nor are weights published as what came of another start.
+    export_weights(tmp_path / "other.safetensors", other, {"network": recipe.config.network})
+    for file in (tmp_path / "other.safetensors", None):
+        with pytest.raises(ValueError, match="another configuration"):
+            publish_gan(
+                recipe, recipe.config, tiny, {"teacher": teacher}, tmp_path / "run", tmp_path / "made", file
+            )
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize("recipe", [SaganRecipe(), StyleGan2Recipe()], ids=["sagan", "stylegan2"])
@@ -129,6 +153,29 @@ def test_cyclegan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "cyclegan-edges2emoji.safetensors",
         "cyclegan-emoji2edges.safetensors",
     )
+
+
+def test_a_cyclegan_from_another_start_is_another_run(tmp_path: Path) -> None:
+    config = cyclegan.CycleGanConfig(pairs=4, batch=2, ngf=4, blocks=1, ndf=4, pool=3, evaluate_every=4)
+    data = _emoji()
+    start, other = (
+        {name: dict(cyclegan.new_generator(config).state_dict()) for name in cyclegan.DIRECTIONS}
+        for _ in range(2)
+    )
+    for folder, weights in (("start", start), ("other", other)):
+        for name in cyclegan.DIRECTIONS:
+            export_weights(tmp_path / folder / f"cyclegan-{name}.safetensors", weights[name], {})
+    run = tmp_path / "run"
+    for _ in range(2):  # the second time there is nothing left to do
+        cyclegan.train_cyclegan(config, data, run, start)
+    for init in (other, None):
+        with pytest.raises(ValueError, match="another configuration"):
+            cyclegan.train_cyclegan(config, data, run, init)
+    for file in (tmp_path / "other", None):
+        with pytest.raises(ValueError, match="another configuration"):
+            cyclegan.publish_cyclegan(config, data, run, tmp_path / "made", file)
+    assert not (tmp_path / "made").exists()
+    assert len(cyclegan.publish_cyclegan(config, data, run, tmp_path / "made", tmp_path / "start")) == 2
 
 
 def test_pool_shows_old_fakes_and_never_grows() -> None:

@@ -11,10 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ganqbench.errors import UserError
+from ganqbench.zoo.checkpoint import read_official
 from ganqbench.zoo.custom import CheckpointEntry
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.from_stylegan2 import _sources
-from ganqbench.zoo.modulated import make_fir
+from ganqbench.zoo.official import from_official
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -50,6 +51,52 @@ def test_arguments_add_to_those_in_the_file(tmp_path):
         CheckpointEntry(path, "stylegan2-ada", {"z_dim": 3})
 
 
+def beside(kwargs, **more):
+    """Arguments of stylegan2-ada-pytorch as the stylegan3 repository has them, without the clamp."""
+    flat = {**kwargs, **kwargs["synthesis_kwargs"], "fused_modconv_default": "inference_only"}
+    return {key: flat[key] for key in flat if key not in ("synthesis_kwargs", "conv_clamp")} | more
+
+
+def test_a_stylegan2_of_the_stylegan3_repository_is_the_same_generator(write_pkl, tmp_path):
+    path = checkpoint(tmp_path, "stylegan2_ada_32_cond")  # clamped at 256, which is that one's default
+    official = read_official(path)
+    other = write_pkl(tmp_path / "a.pkl", official.state_dict, beside(official.kwargs))
+    ada, flat = CheckpointEntry(path), CheckpointEntry(other)
+    inputs = flat.inputs("final").batch([0, 1])
+    with torch.inference_mode():
+        assert torch.equal(flat.load()(*inputs), ada.load()(*inputs))
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "clamp"),
+    [
+        (lambda kwargs: {}, {}, None),
+        (beside, {}, 256),
+        (beside, {"conv_clamp": None}, None),
+        (beside, {"conv_clamp": 8}, 8),
+    ],
+)
+def test_what_is_clamped_depends_on_the_repository(tmp_path, form, given, clamp):
+    official = read_official(checkpoint(tmp_path, "stylegan2_ada_32"))
+    generator = from_official("stylegan2-ada", official.state_dict, **form(official.kwargs), **given)
+    assert generator.synthesis.b8.conv1.clamp == clamp
+    assert generator.synthesis.b8.torgb.clamp == clamp
+
+
+def test_arguments_of_both_repositories_at_once_are_refused(tmp_path):
+    path = checkpoint(tmp_path, "stylegan2_ada_32")  # whose own arguments stand inside synthesis_kwargs
+    with pytest.raises(UserError, match="beside it: conv_clamp, num_fp16_res"):
+        CheckpointEntry(path, kwargs={"num_fp16_res": 4, "conv_clamp": 256})
+
+
+def test_widths_of_the_mapping_are_checked(tmp_path):
+    path = checkpoint(tmp_path, "stylegan2_ada_32_cond")
+    CheckpointEntry(path, kwargs={"mapping_kwargs": {"embed_features": 16, "layer_features": None}})
+    for name in ("embed_features", "layer_features"):
+        with pytest.raises(UserError, match=f"Argument {name}=5 contradicts the state"):
+            CheckpointEntry(path, kwargs={"mapping_kwargs": {name: 5}})
+
+
 def test_another_architecture_is_refused(tmp_path):
     path = checkpoint(tmp_path, "stylegan2_ada_32")
     with pytest.raises(UserError, match="and not a studiogan-sagan"):
@@ -75,7 +122,6 @@ def stylegan2(folder, resolution, image_channels):
     channels = [4] * (resolution.bit_length() - 2)
     generator = StyleGAN2(channels, 4, 4, mapping_layers=1, image_channels=image_channels)
     state = {source.key: value for source, value in official_state(generator)}
-    state[f"synthesis.b{resolution}.conv1.resample_filter"] = make_fir((1, 3, 3, 1))
     save_file(state, folder / "a.safetensors")
     return folder / "a.safetensors"
 

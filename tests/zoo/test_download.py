@@ -194,3 +194,40 @@ def test_an_official_entry_refuses_another_architecture(monkeypatch, tmp_path):
     monkeypatch.setenv("GANQBENCH_MIRROR", str(tmp_path))
     with pytest.raises(UserError, match="and not a stylegan2-ada"):
         load("stylegan2-ffhq256")
+
+
+@pytest.mark.parametrize("content", ["cut off", "hostile", "of another shape"])
+def test_the_wrong_file_is_not_kept_as_the_known_one(cache, monkeypatch, tmp_path, content):
+    """Else the right one would be refused ever after, for its hash."""
+    name, mirrored = "cyclegan-horse2zebra", tmp_path / "cyclegan-horse2zebra.pth"
+    torch.save(ResnetGenerator(ngf=4).state_dict(), mirrored)
+    honest = mirrored.read_bytes()
+    if content == "cut off":
+        mirrored.write_bytes(honest[:-2000])
+    elif content == "hostile":
+        torch.save({"state_dict": json.loads}, mirrored)
+    else:
+        torch.save({"model.1.weight": torch.zeros(4)}, mirrored)
+    monkeypatch.setenv("GANQBENCH_MIRROR", str(tmp_path))
+    for bring in (lambda: entry(name).prepare(), lambda: load(name)):
+        with pytest.raises(UserError):
+            bring()
+        assert kept(cache) == []
+    mirrored.write_bytes(honest)
+    entry(name).prepare(offline=True)  # a mirror on disk is no download
+    assert kept(cache) == ["cyclegan-horse2zebra.pth", "cyclegan-horse2zebra.pth.sha256.json"]
+
+
+def test_a_wrong_file_of_the_user_is_left_to_the_user(cache):
+    cache.mkdir(parents=True)
+    torch.save({"state_dict": json.loads}, cache / "cyclegan-horse2zebra.pth")
+    with pytest.raises(UserError):
+        load("cyclegan-horse2zebra", offline=True)
+    assert kept(cache) == ["cyclegan-horse2zebra.pth"]
+
+
+def test_a_mirrored_folder_may_have_the_publishers_names(cache, monkeypatch, tmp_path):
+    (tmp_path / "the weights.bin").write_bytes(CONTENT)
+    monkeypatch.setenv("GANQBENCH_MIRROR", str(tmp_path))
+    download = Download("weights.bin", "http://127.0.0.1:9/a/the%20weights.bin?x=1", SHA)
+    assert download.fetch(offline=True).read_bytes() == CONTENT

@@ -94,6 +94,11 @@ def test_nesting_ends_the_reading_and_not_the_process(tmp_path):
         b"\x80\x04\x87.",  # a tuple of more than there is
         b"\x80\x04\xff.",
         b"Not Found",
+        # items into what has methods of the same name: a tensor's `add`, text, a tuple
+        b"\x80\x04ctorch\nfloat32\n(K\x01\x90.",
+        b"\x80\x04\x8c\x01a(K\x01K\x02u.",
+        b"\x80\x04)K\x01a.",
+        b"\x80\x04(K\x01\x91.",  # a frozen set
     ],
 )
 def test_instructions_without_sense(tmp_path, program):
@@ -120,6 +125,20 @@ def test_one_array_is_not_many(tmp_path, reduced, write_pkl):
     content = arguments[0].raw().tobytes()
     arrays = [reduced(rebuild, content, *arguments[1:]) for _ in range(1000)]
     refused(write_pkl(tmp_path / "a.pkl", {}, {}, protocol=5, hidden=arrays), "many times its size")
+
+
+def test_items_go_into_sets_alone(tmp_path, reduced, write_pkl):
+    """A tensor has an `add`, which would make of a row and a column a square that no file pays for."""
+
+    class Adding:
+        def __reduce__(self):
+            storage = one_storage(MEGA)
+            return torch._utils._rebuild_tensor_v2, (storage, 0, (MEGA, 1), (1, 1), False, {})
+
+    program = pickle.dumps(Adding(), protocol=2)
+    hostile = program[:-1] + b"(" + pickle.dumps(Adding(), protocol=2)[2:-1] + b"\x90."
+    (tmp_path / "a.pkl").write_bytes(hostile)
+    refused(tmp_path / "a.pkl", "items into a Tensor")
 
 
 def test_one_list_is_not_many(tmp_path, write_pkl, reduced):

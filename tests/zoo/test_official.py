@@ -138,6 +138,9 @@ def test_what_is_no_state_is_refused(state):
         ("stylegan2-ada", {"mapping_kwargs": {"activation": "relu"}}),
         ("stylegan2-ada", {"synthesis_kwargs": {"architecture": "orig"}}),
         ("stylegan2-ada", {"synthesis_kwargs": {"channel_base": 4, "channel_max": 5}}),
+        ("stylegan2-ada", {"mapping_kwargs": {"layer_features": 7}}),
+        ("stylegan2-ada", {"architecture": "orig"}),
+        ("stylegan2-ada", {"conv_clamp": 256, "synthesis_kwargs": {}}),
         ("studiogan-sagan", {"attn_g_loc": [2]}),
         ("studiogan-sagan", {"g_spectral_norm": True}),
         ("studiogan-sagan", {"num_classes": 10}),
@@ -182,8 +185,9 @@ def test_cyclegan_layouts(affine, padding, dropout):
         if parts[2] == "conv_block":
             parts[3] = str(moved[int(parts[3])])
         official[".".join(parts)] = value
-    # Old files carry running statistics that instance normalisation does not use.
+    # Published files carry running statistics, which official code drops as well.
     official["model.2.running_mean"] = torch.ones(5)
+    official["model.2.num_batches_tracked"] = torch.tensor(7)
     generator = from_official("cyclegan-resnet", official, padding_type=padding)
     image = torch.rand(2, 2, 12, 16) * 2 - 1
     assert torch.equal(generator(image), ours(image))
@@ -204,6 +208,18 @@ def test_studiogan_s_width_table():
         from_official("studiogan-sagan", state, g_conv_dim=16, **kwargs)
 
 
+def test_a_mapping_may_have_tracked_no_average():
+    state = stylegan2_state()
+    whole = from_official("stylegan2-ada", state)
+    del state["mapping.w_avg"]
+    generator = from_official("stylegan2-ada", state, mapping_kwargs={"w_avg_beta": None})
+    assert torch.equal(generator.mapping.w_avg, torch.zeros(6))
+    z = generator.sample_inputs(2, 0)
+    assert torch.equal(generator(*z), whole(*z))
+    with pytest.raises(UserError, match=r"lacks keys .*mapping\.w_avg"):
+        from_official("stylegan2-ada", state, mapping_kwargs={"w_avg_beta": 0.998})
+
+
 @pytest.mark.parametrize(
     ("arch", "kwargs"),
     [
@@ -213,6 +229,7 @@ def test_studiogan_s_width_table():
         ("stylegan2-ada", {"synthesis_kwargs": {"conv_clamp": -1}}),
         ("stylegan2-ada", {"synthesis_kwargs": {"conv_clamp": float("nan")}}),
         ("stylegan2-ada", {"synthesis_kwargs": {"channel_base": "x"}}),
+        ("stylegan2-ada", {"conv_clamp": "big"}),
         ("stylegan2-ada", {"synthesis_kwargs": {"channel_max": 0}}),
         ("stylegan2-ada", {"mapping_kwargs": {"lr_multiplier": True}}),
         ("studiogan-sagan", {"attn_g_loc": 2}),
