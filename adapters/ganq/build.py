@@ -41,6 +41,10 @@ class Scheme:
     ends: int | None = None
     """Bits at least of the weights of the first and last layers; None: those of all."""
 
+    def __post_init__(self) -> None:
+        if self.level and self.equalize is None:
+            raise ValueError("images are evened out where channels are: give `equalize` with `level`")
+
 
 def insert_quantizers(
     model: nn.Module, calibration: Iterable[Inputs], bits: Bits, scheme: Scheme, ends: Sequence[str] = ()

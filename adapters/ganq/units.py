@@ -6,13 +6,7 @@ from torch import nn
 
 from ganqbench.adapters.ganq.calibrate import observe
 from ganqbench.adapters.ganq.products import weighted
-from ganqbench.zoo.generator import Inputs
-
-BLOCKS = frozenset({"ResnetBlock", "GenBlock", "SelfAttention", "Block"})
-"""Classes of the zoo's architectures whose layers are reconstructed together.
-
-They are the residual blocks and the attention of CycleGAN and SAGAN, and the resolutions of
-StyleGAN2's synthesis. Every other layer is a block by itself (the stages of BRECQ, section 3.2)."""
+from ganqbench.zoo.generator import Generator, Inputs
 
 
 def layers_in_order(model: nn.Module, example: Inputs) -> tuple[str, ...]:
@@ -22,12 +16,16 @@ def layers_in_order(model: nn.Module, example: Inputs) -> tuple[str, ...]:
 
 
 def blocks_in_order(model: nn.Module, example: Inputs) -> tuple[str, ...]:
-    """Names of modules that hold each product once, in the order in which they begin to run."""
+    """Names of modules that hold each product once, in the order in which they begin to run.
+
+    They are the generator's `reconstructed` ones, and the layers outside of them.
+    """
+    blocks = model.reconstructed if isinstance(model, Generator) else frozenset()
     modules = dict(model.named_modules())
     owners: dict[str, None] = {}
     for name, _ in observe(model, [example], with_counts=False):
         parts = name.split(".")
         ancestors = (".".join(parts[: depth + 1]) for depth in range(len(parts)))
-        owner = next((path for path in ancestors if type(modules[path]).__name__ in BLOCKS), name)
+        owner = next((path for path in ancestors if type(modules[path]).__name__ in blocks), name)
         owners[owner] = None
     return tuple(owner for owner in owners if weighted(modules[owner]))

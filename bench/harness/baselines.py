@@ -54,11 +54,6 @@ class Baselines:
             os.replace(temporary, path)
             return filled
 
-    def unfinished(self, name: str) -> Path:
-        """Where work under way of this name keeps itself, to go on after it was cut off."""
-        stem = sha256(f"{self.key} {name}".encode()).removeprefix("sha256:")
-        return self.folder / f"{stem}.part"
-
 
 def array_hash(array: Array) -> str:
     """Hash of an array's type, shape and content."""

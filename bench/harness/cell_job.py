@@ -14,7 +14,7 @@ from ganqbench.harness.evaluate import Evaluation
 from ganqbench.harness.influence import FOLDER, METRIC, keep
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import evaluation_items, measure
-from ganqbench.harness.outcome import audit_document, metric_document
+from ganqbench.harness.outcome import audit_document, metric_document, training_document
 from ganqbench.harness.parts import MeasuredPart, Part, PartsDiffer, Whole, load_part, whole
 from ganqbench.harness.phases import Phases
 from ganqbench.harness.preview import write_preview
@@ -32,6 +32,8 @@ class CellJob:
     protocol: Protocol
     phases: Phases
     out: Path
+    unfinished: Path
+    """Where a training under way keeps itself, to go on after it was cut off."""
 
     def run(self, adapter: Adapter, baselines: Baselines) -> dict[str, Any]:
         """Measure the whole cell; returns its part of the outcome and writes the preview."""
@@ -42,7 +44,9 @@ class CellJob:
                 is_baseline=self.cell.is_baseline,
             )
         _keep_influence(found.evaluation, made)
-        return self._document(made, audit_document(found.report, self.cell.bits))
+        return self._document(
+            made, audit_document(found.report, self.cell.bits), training_document(found.trained)
+        )
 
     def run_part(self, adapter: Adapter, baselines: Baselines, part: Part) -> dict[str, Any]:
         """Measure a part of the cell; its files are left in `out`."""
@@ -51,6 +55,7 @@ class CellJob:
         return {
             "status": "part",
             "audit": audit_document(found.report, self.cell.bits),
+            "training": training_document(found.trained),
             "audited": found.audited,
             "images": found.images,
         }
@@ -79,12 +84,18 @@ class CellJob:
                 is_baseline=self.cell.is_baseline,
             )
         _keep_influence(evaluation, made)
-        return self._document(made, parts[0]["audit"])
+        return self._document(made, parts[0]["audit"], parts[0]["training"])
 
     def _measure(self, adapter: Adapter, baselines: Baselines, part: Part) -> MeasuredPart:
-        return measure(self.cell, self.entry, adapter, self.protocol, baselines, self.phases, part)
+        # Every part trains anew.
+        unfinished = self.unfinished.with_stem(f"{self.unfinished.stem}{part.name}")
+        return measure(
+            self.cell, self.entry, adapter, self.protocol, baselines, self.phases, unfinished, part
+        )
 
-    def _document(self, made: Whole, audit: Mapping[str, Any]) -> dict[str, Any]:
+    def _document(
+        self, made: Whole, audit: Mapping[str, Any], training: Mapping[str, int] | None
+    ) -> dict[str, Any]:
         preview = write_preview(made.shown, self.out / "preview.webp", self.protocol.preview_bytes)
         return {
             "status": "ok",
@@ -93,6 +104,7 @@ class CellJob:
                 for name, value in made.metrics.items()
             },
             "audit": audit,
+            "training": training,
             "preview": preview,
             "baseline_images": made.baseline_images,
         }

@@ -29,7 +29,7 @@ from ganqbench.harness.parts import MeasuredPart, Part, batch_hashes
 from ganqbench.harness.phases import Phases
 from ganqbench.harness.second_look import SecondLook, filled
 from ganqbench.protocol import Protocol
-from ganqbench.recipes.fine_tune import Diverged, fine_tune
+from ganqbench.recipes.fine_tune import Diverged, Trained, fine_tune
 from ganqbench.recipes.recipe import RECIPES
 from ganqbench.zoo.generator import Batches, ZooEntry, to_uint8
 
@@ -101,12 +101,14 @@ def measure(
     protocol: Protocol,
     baselines: Baselines,
     phases: Phases,
+    unfinished: Path,
     part: Part = WHOLE,
 ) -> MeasuredPart:
     """Quantize, audit and evaluate one cell, or a part of it; CellFailed when its claim does not hold,
     Inapplicable where its recipe finds nothing to work on.
 
     Every part quantizes and audits anew, in the same way, so that no module travels between machines.
+    A training that is cut off goes on from the file `unfinished`.
     """
     with phases("load"):
         reference = entry.load().eval()
@@ -116,16 +118,7 @@ def measure(
     with phases("baseline"):
         images = baselines.array(f"images{part.name}", lambda path: _save_images(path, reference, own))
         features = None if judge is None else _baseline_features(baselines, judge, images, own, part)
-    with phases("quantize"):
-        calibration = calibration_items(entry, protocol, cell.seed)
-        module = adapter.quantize(copy.deepcopy(reference), calibration, cell)
-        if not isinstance(module, torch.nn.Module):
-            raise CellFailed(f"The adapter returned {type(module).__name__} instead of a module.")
-        module = own_session(module.eval())
-    if cell.recipe is not None:
-        with phases("fine-tune"):
-            unfinished = baselines.unfinished(f"fine-tuning {cell}")
-            _fine_tune(module, reference, entry, protocol, cell, unfinished)
+    module, trained = quantized(cell, entry, adapter, protocol, reference, phases, unfinished)
     with phases("audit"):
         declared = exempt_modules(adapter.methods[cell.method], reference)
         audit = partial(_audit, module, reference, declared, items)
@@ -143,32 +136,46 @@ def measure(
         with phases("audit"):
             _refuse(look.contradiction(audit, bits, images))
     audited = array_hash(to_uint8(report.images).numpy())
-    return MeasuredPart(evaluation, features, shown, batch_hashes(images, own), audited, report)
+    return MeasuredPart(evaluation, features, shown, batch_hashes(images, own), audited, report, trained)
 
 
-def _fine_tune(
-    module: torch.nn.Module,
-    reference: torch.nn.Module,
-    entry: ZooEntry,
-    protocol: Protocol,
+def quantized(
     cell: Cell,
-    checkpoint: Path,
-) -> None:
-    """Apply the cell's recipe to the module in place, with the full-precision generator as teacher."""
-    assert cell.recipe is not None
+    entry: ZooEntry,
+    adapter: Adapter,
+    protocol: Protocol,
+    reference: torch.nn.Module,
+    phases: Phases,
+    unfinished: Path | None = None,
+) -> tuple[torch.nn.Module, Trained | None]:
+    """The cell's generator as its adapter quantizes it and its recipe, if it has one, trains it.
+
+    CellFailed if the adapter gives no module or the training diverges, Inapplicable as :func:`measure`.
+    """
+    with phases("quantize"):
+        calibration = calibration_items(entry, protocol, cell.seed)
+        module = adapter.quantize(copy.deepcopy(reference), calibration, cell)
+        if not isinstance(module, torch.nn.Module):
+            raise CellFailed(f"The adapter returned {type(module).__name__} instead of a module.")
+        module = own_session(module.eval())
+    if cell.recipe is None:
+        return module, None
     try:
-        fine_tune(
-            module,
-            copy.deepcopy(reference),
-            entry,
-            RECIPES[cell.recipe],
-            resolution=protocol.resolution,
-            weight_bits=cell.bits.weights,
-            seed=cell.seed,
-            checkpoint=checkpoint,
-        )
+        with phases("fine-tune"):
+            trained = fine_tune(
+                module,
+                copy.deepcopy(reference),
+                entry,
+                RECIPES[cell.recipe],
+                resolution=protocol.resolution,
+                weight_bits=cell.bits.weights,
+                seed=cell.seed,
+                checkpoint=unfinished,
+            )
     except Diverged as error:
         raise CellFailed(str(error)) from error
+    phases.add("fine-tune", *trained.earlier_s)
+    return module, trained
 
 
 def _evaluate(

@@ -9,6 +9,7 @@ from ganqbench.audit import AuditReport
 from ganqbench.cell import Bits
 from ganqbench.harness.phases import Phases
 from ganqbench.metrics.interval import Estimate
+from ganqbench.recipes.fine_tune import Trained
 
 
 def metric_document(estimate: Estimate, identity: str | None) -> dict[str, Any]:
@@ -37,6 +38,11 @@ def audit_document(report: AuditReport, bits: Bits) -> dict[str, Any]:
         "bytes": report.packed_bytes,
         "ops": ops,
     }
+
+
+def training_document(trained: Trained | None) -> dict[str, int] | None:
+    """A training as in the record; None where the cell has no recipe."""
+    return None if trained is None else {"steps": trained.steps, "kept": trained.kept}
 
 
 def per_image(count: int, batch: int) -> int:

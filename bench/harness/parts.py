@@ -19,6 +19,7 @@ from ganqbench.audit import AuditReport
 from ganqbench.harness.baselines import Array, array_hash
 from ganqbench.harness.evaluate import Evaluation
 from ganqbench.metrics.interval import Estimate
+from ganqbench.recipes.fine_tune import Trained
 from ganqbench.zoo.generator import Batches
 
 FILES = ("part-evaluation.npz", "part-shown.npy", "part-baseline-features.npy")
@@ -67,6 +68,8 @@ class MeasuredPart:
     """Hash of the images that the audit saw, which are the same for every part."""
     report: AuditReport
     """What the audit found, in every part the same."""
+    trained: Trained | None
+    """What came of the cell's recipe, if it has one."""
 
     def save(self, folder: Path) -> None:
         """Write all but hashes and audit as files for :func:`load_part`."""

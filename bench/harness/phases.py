@@ -29,3 +29,8 @@ class Phases:
                 earlier[1] + time.process_time() - cpu,
             )
         self.current = None
+
+    def add(self, name: str, wall_s: float, cpu_s: float) -> None:
+        """Add seconds of a phase that were not spent in this process."""
+        wall, cpu = self.seconds.get(name, (0.0, 0.0))
+        self.seconds[name] = (wall + wall_s, cpu + cpu_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,22 +12,18 @@ from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell
 from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.float_graph import float_graph
-from ganqbench.deploy.session import IntegerSession, own_session
+from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import Gans
-from ganqbench.harness.measure import calibration_items, evaluation_items
+from ganqbench.harness.measure import CellFailed, calibration_items, evaluation_items, quantized
+from ganqbench.harness.phases import Phases
 from ganqbench.harness.skips import check_names, missing, untrainable
-from ganqbench.recipes.fine_tune import Diverged, fine_tune
-from ganqbench.recipes.recipe import RECIPES, Inapplicable
+from ganqbench.recipes.recipe import Inapplicable
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import Batches, Generator, Inputs
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-    from ganqbench.adapter import Adapter
-    from ganqbench.protocol import Protocol
-    from ganqbench.zoo.generator import ZooEntry
 
 
 @dataclass(frozen=True)
@@ -77,33 +72,9 @@ def prepare(cell: Cell, suite: Suite, gans: Gans) -> Prepared:
         raise UserError(f"{skip.reason}.", "Install what is missing, or choose another method or other bits.")
     torch.set_num_threads(1)
     reference = entry.load().eval()
-    calibration = calibration_items(entry, protocol, cell.seed)
-    module = _quantized(cell, entry, adapter, protocol, reference, calibration)
-    few = tuple(value[:2] for value in next(iter(calibration)))
-    return Prepared(cell, reference, module, evaluation_items(entry, protocol), few)
-
-
-def _quantized(
-    cell: Cell,
-    entry: ZooEntry,
-    adapter: Adapter,
-    protocol: Protocol,
-    reference: Generator,
-    calibration: Batches,
-) -> nn.Module:
-    module = own_session(adapter.quantize(copy.deepcopy(reference), calibration, cell).eval())
-    if cell.recipe is None:
-        return module
     try:
-        fine_tune(
-            module,
-            copy.deepcopy(reference),
-            entry,
-            RECIPES[cell.recipe],
-            resolution=protocol.resolution,
-            weight_bits=cell.bits.weights,
-            seed=cell.seed,
-        )
-    except (Diverged, Inapplicable) as error:
-        raise UserError(str(error), "Export the method without its recipe.") from error
-    return module.eval()
+        module, _ = quantized(cell, entry, adapter, protocol, reference, Phases())
+    except (CellFailed, Inapplicable) as error:
+        raise UserError(str(error), "Choose another method or other bits.") from error
+    few = tuple(value[:2] for value in next(iter(calibration_items(entry, protocol, cell.seed))))
+    return Prepared(cell, reference, module.eval(), evaluation_items(entry, protocol), few)

@@ -50,6 +50,7 @@ class Recorder:
             "cell": item.cell.model_dump(mode="json"),
             "metrics": found.get("metrics", {}),
             "audit": found.get("audit"),
+            "training": found.get("training"),
             "deploy": None,
             "cost": {
                 "phases": found.get("phases", {}),

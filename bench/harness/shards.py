@@ -30,7 +30,8 @@ def join(
     failed = next((part for part in parts if part.document["status"] != "part"), None)
     if failed is not None:
         return _with_costs(failed, [part for part in parts if part is not failed])
-    documents = [{name: part.document[name] for name in ("audit", "audited", "images")} for part in parts]
+    kept = ("audit", "training", "audited", "images")
+    documents = [{name: part.document[name] for name in kept} for part in parts]
     files = {
         f"{number}/{name}": content
         for number, part in enumerate(parts)

@@ -61,6 +61,8 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     phases = Phases()
     # Every machine keeps its own: what lies elsewhere may be of another kind of processor.
     baselines = Baselines(home() / "baselines", job["baseline_key"])
+    # Named by what makes a record current, so that no training goes on under other code.
+    unfinished = home() / "unfinished" / f"{job['key'].removeprefix('sha256:')}.part"
     outcome: dict[str, Any] = {"status": "failed"}
     enter_start(phases, job["started"])
     try:
@@ -72,7 +74,7 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
         outcome["inputs"] = {
             split: found.inputs(split, protocol.resolution).identity for split in ("calibrate", "final")
         } | judge_hashes(found, protocol)
-        here = CellJob(cell, found, protocol, phases, out)
+        here = CellJob(cell, found, protocol, phases, out, unfinished)
         if "parts" in job:
             outcome |= here.join(job["parts"])
         elif "part" in job:

@@ -49,4 +49,6 @@ class Average:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` gave."""
-        self.values, self._updates = list(state["values"]), state["updates"]
+        saved = zip(state["values"], self._live, strict=True)
+        self.values = [value.to(live.device) for value, live in saved]
+        self._updates = state["updates"]

@@ -45,6 +45,7 @@ class Critic:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = ProjectedDiscriminator(classifier, classes=1, attention=False)
+        self.network.to(images.device)
         self.network.calibrate(images)
         if bits is not None:
             for module in list(self.network.modules()):
@@ -79,5 +80,5 @@ class Critic:
         self._optimizer.load_state_dict(state["optimizer"])
 
     def _scores(self, images: Tensor) -> list[Tensor]:
-        labels = torch.zeros(len(images), dtype=torch.long)
+        labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
         return self.network(images, self.network.maps(images), labels)  # type: ignore[no-any-return]

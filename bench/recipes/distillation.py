@@ -21,7 +21,8 @@ class Distillation:
     ) -> None:
         self.student, self.teacher, self.weights, self.critic = student, teacher, recipe.losses, critic
         self.blocks = shared_blocks(teacher, student) if "block" in self.weights else ()
-        self.classifiers = tuple(load_eyes().values())
+        device = next((value.device for value in teacher.parameters()), torch.device("cpu"))
+        self.classifiers = tuple(classifier.to(device) for classifier in load_eyes().values())
 
     def loss(self, inputs: Inputs, *, learn: bool = False) -> Tensor:
         """The weighted sum of the terms, a scalar; with `learn` the critic takes a step before."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import pickle
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,6 +33,17 @@ class Diverged(Exception):
     """The losses grew without bound or were no numbers; the message says when."""
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training."""
+
+    steps: int
+    kept: int
+    """The step after which the average was kept; 0 where none was nearer than the start, which is kept."""
+    earlier_s: tuple[float, float]
+    """Wall and CPU seconds of the processes that were cut off before this one."""
+
+
 def fine_tune(
     student: nn.Module,
     teacher: nn.Module,
@@ -42,28 +54,30 @@ def fine_tune(
     weight_bits: int,
     seed: int,
     checkpoint: Path | None = None,
-) -> None:
+) -> Trained:
     """Train `student` in place on split `train`; it ends as the average that split `choose` likes best.
 
-    The student stays in eval mode, so norms keep their statistics (a recipe may move them before). What
+    All of it happens on the device that the student is on, where the teacher is brought, too. The
+    student stays in eval mode, so norms keep their statistics (a recipe may move them before). What
     decides is the recipe's loss without its adversarial term, in which nothing of the published metrics'
     network has a part. With a `checkpoint` a training that was cut off goes on from there, to the same
     bits; the file is gone when it has ended. Raises Diverged, with the student at its best state, when
     the losses are no longer finite or have grown out of hand, and Inapplicable where the recipe
     finds no norm to move or no weight to dampen.
     """
+    device = next((value.device for value in student.parameters()), torch.device("cpu"))
     student.eval()
-    teacher.eval().requires_grad_(False)
+    teacher.eval().requires_grad_(False).to(device)
     start = None if checkpoint is None else fingerprint(student, recipe, weight_bits, seed)
     size = batch_size(recipe.batch, resolution)
     train = entry.inputs("train", resolution)
     if recipe.restate:
-        restate_norms(student, teacher, first_batches(train, size, recipe.restate))
-    judged = list(first_batches(entry.inputs("choose", resolution), size, recipe.choose))
+        restate_norms(student, teacher, first_batches(train, size, recipe.restate, device))
+    judged = list(first_batches(entry.inputs("choose", resolution), size, recipe.choose, device))
     training = _Training(student, teacher, recipe, judged, weight_bits, seed)
     if checkpoint is not None and start is not None:
         training.resume(checkpoint, start)
-    batches = random_batches(train, size, training.rng)
+    batches = random_batches(train, size, training.rng, device)
     bar = tqdm(total=recipe.steps, initial=training.step, desc="fine-tuning", leave=False, mininterval=1)
     try:
         with torch.enable_grad(), bar:
@@ -80,6 +94,7 @@ def fine_tune(
     finally:
         training.finish()
     training.forget(checkpoint)
+    return Trained(recipe.steps, training.kept, training.earlier_s)
 
 
 class _Training:
@@ -103,7 +118,9 @@ class _Training:
         self.optimizer = torch.optim.Adam(list(groups), betas=(0.9, 0.99))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _factor(step, recipe))
         self.average = Average(student, recipe.average)
-        self.step = 0
+        self.step = self.kept = 0
+        self.earlier_s = (0.0, 0.0)
+        self._began = time.perf_counter(), time.process_time()
         self.chosen = _copies(self.average)
         self.best = self.first = _score(self.distillation, judged)
 
@@ -133,7 +150,7 @@ class _Training:
                 f"{score:.4g}, at first it was {self.first:.4g}."
             )
         if score < self.best:
-            self.best, self.chosen = score, _copies(self.average)
+            self.best, self.kept, self.chosen = score, self.step, _copies(self.average)
 
     def finish(self) -> None:
         """Leave the student as the average that was liked best."""
@@ -142,6 +159,12 @@ class _Training:
 
     def save(self, path: Path, start: str) -> None:
         """Write everything that a later process needs to go on, whole or not at all."""
+        wall, cpu = (
+            earlier + now - began
+            for earlier, now, began in zip(
+                self.earlier_s, (time.perf_counter(), time.process_time()), self._began, strict=True
+            )
+        )
         save_state(
             path,
             {
@@ -155,6 +178,8 @@ class _Training:
                 "scores": (self.best, self.first),
                 "rng": self.rng.get_state(),
                 "step": self.step,
+                "kept": self.kept,
+                "seconds": (wall, cpu),
             },
         )
 
@@ -162,9 +187,9 @@ class _Training:
         """Go on from a file of :meth:`save` with the same start; any other is left alone."""
         try:
             state = load_state(path)
-        except (OSError, RuntimeError, ValueError, pickle.UnpicklingError):
+        except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
             return
-        if state["start"] != start:
+        if not isinstance(state, dict) or state.get("start") != start:
             return
         with torch.no_grad():
             for value, saved in zip(self.student.parameters(), state["student"], strict=True):
@@ -174,7 +199,8 @@ class _Training:
         self.average.load_state_dict(state["average"])
         if self.critic is not None:
             self.critic.load_state_dict(state["critic"])
-        self.chosen, self.step = state["chosen"], state["step"]
+        self.chosen, self.step, self.kept = state["chosen"], state["step"], state["kept"]
+        self.earlier_s = state["seconds"]
         self.best, self.first = state["scores"]
         self.rng.set_state(state["rng"])
 
@@ -216,4 +242,4 @@ def _critic(recipe: Recipe, teacher: nn.Module, example: Inputs, seed: int, bits
         return None
     with torch.no_grad():
         images = teacher(*example)
-    return Critic(load_teacher(), images, seed, bits if recipe.quantize_critic else None)
+    return Critic(load_teacher().to(images.device), images, seed, bits if recipe.quantize_critic else None)

@@ -18,18 +18,25 @@ def batch_size(wanted: int, resolution: int) -> int:
     return max(1, min(wanted, _VALUES // (3 * resolution**2)))
 
 
-def random_batches(source: InputSource, size: int, rng: torch.Generator) -> Iterator[Inputs]:
-    """Random items for ever."""
+def random_batches(
+    source: InputSource, size: int, rng: torch.Generator, device: torch.device
+) -> Iterator[Inputs]:
+    """Random items for ever, on `device`; `rng` is one of the processor, so that devices draw the same."""
     length = _length(source)
     while True:
-        yield source.batch(torch.randint(length, (size,), generator=rng).tolist())
+        drawn = torch.randint(length, (size,), generator=rng)
+        yield _moved(source.batch(drawn.tolist()), device)
 
 
-def first_batches(source: InputSource, size: int, items: int) -> Iterator[Inputs]:
-    """The first `items` of a split, or all there are, in whole batches."""
+def first_batches(source: InputSource, size: int, items: int, device: torch.device) -> Iterator[Inputs]:
+    """The first `items` of a split, or all there are, in whole batches on `device`."""
     whole = max(1, min(items, _length(source)) // size)
     for first in range(0, whole * size, size):
-        yield source.batch(range(first, first + size))
+        yield _moved(source.batch(range(first, first + size)), device)
+
+
+def _moved(inputs: Inputs, device: torch.device) -> Inputs:
+    return tuple(value.to(device) for value in inputs)
 
 
 def _length(source: InputSource) -> int:

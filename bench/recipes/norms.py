@@ -85,7 +85,8 @@ def _watched(norms: dict[str, _BatchNorm]) -> Iterator[dict[str, _Sums]]:
 
     def note(name: str, value: Tensor) -> None:
         rows = value.detach().double().transpose(0, 1).flatten(1)
-        new = _Sums(torch.tensor(float(rows.shape[1])), rows.sum(dim=1), rows.square().sum(dim=1))
+        items = torch.tensor(float(rows.shape[1]), device=rows.device)
+        new = _Sums(items, rows.sum(dim=1), rows.square().sum(dim=1))
         old = sums.get(name)
         sums[name] = new if old is None else _Sums(*(a + b for a, b in zip(old, new, strict=True)))
 

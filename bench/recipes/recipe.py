@@ -43,7 +43,7 @@ class Recipe:
     dampening: float = 0.0
     """Pull of weights towards their rounded values at the end of training, which it grows to."""
     quantize_critic: bool = False
-    """Whether the discriminator of the adversarial term has weights of the claimed width too."""
+    """Whether the convolutions of the adversarial term's discriminator have weights of the claimed width."""
 
 
 _OWN = "This project; matching a teacher's outputs is knowledge distillation (Hinton et al. 2015)."
@@ -97,7 +97,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "joint": replace(
             _DISTILL,
-            title="Self-distillation with an adversarial term whose discriminator is quantized too",
+            title="Self-distillation with an adversarial term, the discriminator's convolutions quantized",
             reference="Joint quantization of generator and discriminator is from a study on OpenReview "
             "(9EkqevSE5U); the losses are this project's.",
             losses=MappingProxyType({**_DISTILL.losses, "adversarial": 0.02}),

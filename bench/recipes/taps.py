@@ -7,15 +7,22 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-BLOCKS = frozenset({"ResnetBlock", "GenBlock", "SelfAttention", "StyledConv"})
-"""Classes of the zoo whose outputs are compared: residual blocks, attention, styled convolutions."""
+from ganqbench.zoo.generator import Generator
 
 
 def shared_blocks(teacher: nn.Module, student: nn.Module) -> tuple[str, ...]:
-    """Names of the teacher's blocks that the student has too; graph-based students may have none."""
-    there = dict(student.named_modules())
+    """Names of the teacher's `compared` blocks that run in the student, too.
+
+    A student traced to a graph has none: where they were it keeps empty modules that hold its layers
+    and never run.
+    """
+    if not isinstance(teacher, Generator):
+        return ()
+    runs = {name for name, module in student.named_modules() if type(module) is not nn.Module}
     return tuple(
-        name for name, module in teacher.named_modules() if type(module).__name__ in BLOCKS and name in there
+        name
+        for name, module in teacher.named_modules()
+        if type(module).__name__ in teacher.compared and name in runs
     )
 
 

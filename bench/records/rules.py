@@ -47,6 +47,8 @@ def _cell_faults(record: Record) -> Iterator[str]:
     for name in PAIRED:
         if record.cell.is_baseline and name in record.metrics:
             yield f"metrics.{name}: full precision has no distance to itself"
+    if record.training is not None and record.cell.recipe is None:
+        yield "training: the cell has no recipe"
     attempts = record.cost.attempts
     if attempts == 0 and record.status != "skipped":
         yield f"cost.attempts: {attempts} for a cell that is {record.status}"

@@ -149,6 +149,22 @@ class Preview(Part):
     height: Annotated[int, Field(ge=1, le=4096)]
 
 
+class Training(Part):
+    """What came of a recipe: of how many steps, and the step whose state was kept.
+
+    0 where no state was nearer to full precision than the start: then the start is what was measured.
+    """
+
+    steps: Annotated[int, Field(ge=1)]
+    kept: Count
+
+    @model_validator(mode="after")
+    def _within(self) -> Training:
+        if self.kept > self.steps:
+            raise ValueError(f"kept {self.kept} of {self.steps} steps")
+        return self
+
+
 class Provenance(Part):
     """Where the numbers come from and what makes them current."""
 
@@ -176,6 +192,7 @@ class Record(Part):
     cell: Cell
     metrics: Annotated[dict[Slug, Metric], Field(max_length=64)]
     audit: Audit | None
+    training: Training | None = None
     deploy: Deploy | None = None
     cost: Cost
     tolerance: dict[Slug, Annotated[float, Field(gt=0)]] = Field({}, max_length=64)

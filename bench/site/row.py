@@ -91,6 +91,12 @@ class Row:
         return declared(self.runs[0].record.audit, self.bits) if self.runs else None
 
     @property
+    def kept_start(self) -> bool:
+        """Whether its recipe found no state nearer to full precision than the start, under any seed."""
+        trainings = [run.record.training for run in self.runs]
+        return bool(trainings) and all(training and not training.kept for training in trainings)
+
+    @property
     def claim(self) -> str:
         """Its widths, and what is not held to them: `W4A8, 4 layers at W8A8`."""
         return f"{self.bits}, {self.declared.short}" if self.declared else self.bits

@@ -59,4 +59,4 @@ def test_parts_of_different_generators_are_no_cell(name: str) -> None:
     part = {"audit": {"bytes": 1}, "audited": "sha256:1", "images": []}
     nothing: Any = None
     with pytest.raises(PartsDiffer, match="not quantized in the same way"):
-        CellJob(nothing, nothing, nothing, nothing, nothing).join([part, {**part, name: "other"}])
+        CellJob(*[nothing] * 6).join([part, {**part, name: "other"}])

@@ -17,6 +17,7 @@ from ganqbench.records.validate import validate
     [
         ("ganq.ptq-minmax+distill-restated", "has no batch norm"),
         ("faulty.trainable+distill-dampened", "rounded by a parametrization"),
+        ("faulty.honest+distill", "needs quantizers that let gradients through"),
     ],
 )
 def test_a_recipe_with_nothing_to_work_on_is_skipped(
@@ -28,12 +29,28 @@ def test_a_recipe_with_nothing_to_work_on_is_skipped(
 ) -> None:
     done = command("run", "--suite", str(make_suite([method])))
     assert done.returncode == 0, done.stderr
-    (path,) = (tmp_path / "results").rglob("*+distill-*.json")
+    (path,) = (tmp_path / "results").rglob("*+distill*.json")
     record = read(path)
     assert record.status == "skipped"
     assert record.reason is not None
     assert reason in record.reason
-    assert "; choose" in record.reason
+    assert "; choose" in record.reason or "; these have: trainable" in record.reason
     assert not validate(tmp_path / "results").faults
     again = command("run", "--suite", str(make_suite([method])))
     assert read(path) == record, again.stderr  # it is not run again
+
+
+def test_a_training_that_diverges_is_a_failed_cell_that_says_when(
+    make_suite: Callable[..., Path],
+    command: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    done = command("run", "--suite", str(make_suite(["faulty.unstable+distill-short"])))
+    assert done.returncode == 1, done.stderr
+    (path,) = (tmp_path / "results").rglob("*+distill*.json")
+    record = read(path)
+    assert record.status == "failed"
+    assert record.reason == "Fine-tuning diverged: the loss at step 2 is nan."
+    assert record.training is None
+    assert not validate(tmp_path / "results").faults
+    assert not list((tmp_path / "home" / "unfinished").glob("*"))

@@ -67,6 +67,18 @@ class Poisoned(nn.Module):
         return self.inner(*inputs) * float("nan")
 
 
+class Unstable(nn.Module):
+    """Its first gradient is no number."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.zero = nn.Parameter(torch.zeros(1))
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.inner(*inputs) + 0 * self.zero.sqrt()
+
+
 class Turncoat(nn.Module):
     """Is the full-precision generator in some of its calls, and the quantized one in the others."""
 
@@ -115,7 +127,7 @@ class Faulty(Adapter):
             "returns",
             "patches",
         )
-    } | {"trainable": replace(method("trainable"), trainable=True)}
+    } | {name: replace(method(name), trainable=True) for name in ("trainable", "unstable")}
 
     def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
         match cell.method:
@@ -123,6 +135,8 @@ class Faulty(Adapter):
                 return None  # type: ignore[return-value]
             case "nan":
                 return Poisoned(honest(generator, calibration, cell))
+            case "unstable":
+                return Unstable(honest(generator, calibration, cell))
             case "shape":
                 return nn.Sequential(honest(generator, calibration, cell), nn.Flatten())
             case "raises":

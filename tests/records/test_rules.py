@@ -57,6 +57,9 @@ def test_metrics_that_contradict_each_other_are_refused(metrics: dict[str, Any],
         ("audit.hidden_work", 50, "audit.coverage"),
         ("audit.ops.0.weight_levels", 0, "no levels"),
         ("audit.ops.0.declared", True, "more than half"),
+        ("training", {"steps": 400, "kept": 50}, "the cell has no recipe"),
+        ("training", {"steps": 400, "kept": 401}, "kept 401 of 400 steps"),
+        ("training", {"steps": 0, "kept": 0}, "training.steps"),
     ],
 )
 def test_impossible_records_are_refused(path: str, value: Any, expected: str) -> None:
