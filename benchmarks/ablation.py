@@ -129,8 +129,27 @@ def figures(rows: Rows, whole: Mapping[str, Record], influences: Path) -> list[d
             before, after = rows.get((step.suite, gan, step.before)), rows.get((STUDY, gan, step.after))
             if before and after:
                 percent = 100 / baseline.metrics["fid"].value
-                made.append({"step": step.what, "gan": gan, **difference(before, after, percent, influences)})
+                found = difference(before, after, percent, influences)
+                unchanged = "+" in step.after and _is_a_start(after, rows, gan)
+                made.append({"step": step.what, "gan": gan, **found, "unchanged": unchanged})
     return made
+
+
+def _is_a_start(records: Iterable[Record], rows: Rows, gan: str) -> bool:
+    """Whether a row's images are those of a row without a recipe: its training kept what it began with."""
+    begun = {
+        _images(record)
+        for (_, where, method), others in rows.items()
+        if where == gan and "+" not in method
+        for record in others
+    }
+    return all(_images(record) in begun for record in records)
+
+
+def _images(record: Record) -> tuple[object, ...]:
+    preview = record.preview
+    metrics = (record.metrics[name].value for name in ("fid", "psnr", "mae"))
+    return (record.cell.seed, preview and preview.sha256, *metrics)
 
 
 def difference(
@@ -158,14 +177,15 @@ def difference(
         [move.values for move in known] if exact else None,
         known[0].units if exact else None,
     )
+    inputs = None if summary.sampling_se is None else percent * normal_quantile() * summary.sampling_se
+    half = inputs
     if summary.low is not None and summary.high is not None:
-        half: float | None = percent * (summary.high - summary.low) / 2
-    else:
-        half = None if summary.sampling_se is None else percent * normal_quantile() * summary.sampling_se
+        half = percent * (summary.high - summary.low) / 2
     return {
         "seeds": sorted(other.cell.seed for _, other in pairs),
         "delta": percent * summary.mean,
         "half": half,
+        "half_over_inputs": inputs,
         "exact": exact,
         "psnr": fmean(other.metrics["psnr"].value - one.metrics["psnr"].value for one, other in pairs),
     }
@@ -217,7 +237,9 @@ def page(document: Mapping[str, Any]) -> str:
         "cent of full precision's (less is nearer), and in the PSNR to full precision's images. ± is the "
         "half-width of the paired 95 % interval over inputs of that one pair (≤ where influence values were "
         "not at hand and it is the most it can be). Another calibration set would move these changes as "
-        "well, by what the second table says; where both rows have several seeds (*), ± holds that too.",
+        "well, by what the second table says; where both rows have several seeds (*), ± holds that too. "
+        "*Unchanged* is a row whose training came no nearer to full precision, so that its start was kept: "
+        "it says nothing about images after such a training.",
         "",
         *_table(gans, "step", rows, _change),
         "",
@@ -246,7 +268,8 @@ def _table(
 def _change(row: Mapping[str, Any]) -> str:
     half = "" if row["half"] is None else f" ±{'' if row['exact'] else '≤ '}{row['half']:.1f}"
     several = "*" if len(row["seeds"]) > 1 else ""
-    return f"{row['delta']:+.1f}{half} %{several}, {row['psnr']:+.2f} dB".replace("-", "\u2212")
+    aside = " (*unchanged*)" if row["unchanged"] else ""
+    return f"{row['delta']:+.1f}{half} %{several}, {row['psnr']:+.2f} dB{aside}".replace("-", "\u2212")
 
 
 def _spread(row: Mapping[str, Any]) -> str:

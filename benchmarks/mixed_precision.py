@@ -2,23 +2,22 @@
 
     python benchmarks/mixed_precision.py --out docs/mixed-precision.json [--suite mini] [GAN ...]
 
-One entry per GAN: the sensitivity of every layer (mean squared error of the images when it alone has
-4-bit weights), and the curve of budgets with the audited BOPs, the packed size and the PSNR to full
+`gans` has an entry for each: the sensitivity of every layer (mean squared error of the images when it
+alone has 4-bit weights), and the curve of budgets with the audited BOPs, the packed size and the PSNR to full
 precision on the first eighth of the evaluation items. The page beside the file, of the same name, shows both.
 Three minutes on one core for the small GANs.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
+import sys
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
+from figures import options, publish
 
 from ganqbench.adapters.ganq.build import Scheme, insert_quantizers
 from ganqbench.adapters.ganq.mixed import chosen, narrow_layer, sensitivity
@@ -108,20 +107,19 @@ def page(found: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Write the file and its page; nothing is written unless every GAN was measured."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = options(__doc__)
     parser.add_argument("gans", nargs="*", default=SMALL, metavar="GAN")
     parser.add_argument("--suite", default="mini")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    suite = load_suite(options.suite)
-    found = [curve(suite, gan) for gan in options.gans]
-    options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
+    suite = load_suite(given.suite)
+    found = [curve(suite, gan) for gan in given.gans]
+    publish(__file__, arguments, given, {"gans": found})
+    if given.out:
+        given.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -9,14 +9,13 @@ with full precision. Less than three minutes on two cores for suite mini.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import torch
+from figures import options, publish
 from torch import nn
 
 from ganqbench.adapters.ganq.build import Scheme, insert_quantizers
@@ -68,15 +67,14 @@ def layers(suite: Suite, gan: str, bits: Bits, part: int) -> Iterator[dict[str, 
         yield {"site": name, "psnr": psnr.value, "low": psnr.low, "high": psnr.high}
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Measure the generators of a suite and write one file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("gans", nargs="*", metavar="GAN", help="all of the suite if none is named")
     parser.add_argument("--suite", default="mini")
     parser.add_argument("--bits", default="W4A8")
     parser.add_argument("--part", type=int, default=16, help="one evaluation item in so many")
-    parser.add_argument("--out", type=Path, required=True)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     torch.manual_seed(0)
     suite = load_suite(chosen.suite)
     found = []
@@ -86,9 +84,8 @@ def main() -> None:
         count = count_of(suite.protocol[gan].final, chosen.part)
         weights = f"sha256:{registry.entry(gan).weights_sha256.removeprefix('sha256:')}"
         found.append({**where, "weights": weights, "items": count, "layers": measured})
-        print(f"{gan}: {len(measured)} products")
-    chosen.out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    publish(__file__, arguments, chosen, {"gans": found}, torch.get_num_threads())
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,6 +1,6 @@
 """What the site costs: 300 records, plots included, built from nothing and then again.
 
-    python benchmarks/site_cost.py --out docs/speed-site.json [--records 300]
+    python benchmarks/site_cost.py [--records 300]
 
 The committed records are copied under more seeds and method names until there are enough. CPU seconds
 of the whole command are counted, import included: on two cores the wall clock is no more than that.
@@ -9,9 +9,7 @@ Half a minute on a quiet machine.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -19,6 +17,8 @@ import tempfile
 import time
 from itertools import count
 from pathlib import Path
+
+from figures import options, publish
 
 from ganqbench.records.store import preview_path, record_files, seal, write
 
@@ -57,27 +57,24 @@ def measure(results: Path, out: Path, *, again: bool = False) -> dict[str, float
     return {"cpu_s": round(spent, 2), "wall_s": round(time.perf_counter() - start, 2)}
 
 
-def main() -> None:
-    """Measure and write one file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: list[str]) -> None:
+    """Measure and print."""
+    parser = options(__doc__)
     parser.add_argument("--records", type=int, default=300)
     parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--out", type=Path, required=True)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         results, out = Path(folder, "results"), Path(folder, "site")
         fill(chosen.results, results, chosen.records)
         found = {
             "records": chosen.records,
-            "cores": os.cpu_count(),
             "from_nothing": measure(results, out),
             "unchanged": measure(results, out, again=True),
         }
-    chosen.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found))
+    publish(__file__, arguments, chosen, found)
     if found["from_nothing"]["cpu_s"] > TARGET_S:
         sys.exit(f"More than {TARGET_S} s.")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,15 +1,19 @@
-"""Which tests share a process where several run side by side (`pytest -n 2 --dist loadgroup`)."""
+"""Fixtures of several folders, and which tests share a process (`pytest -n 2 --dist loadgroup`)."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
@@ -28,6 +32,26 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """script(name): the module of `benchmarks/<name>.py`, which lies outside the package."""
+
+    def load(name: str) -> ModuleType:
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)  # where its dataclasses look for themselves
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 METHOD = re.compile(r"^tests/conformance/.*[\[-](\w+\.[\w-]+?)(-W\d+A\d+|-FP32)?\]$")

@@ -14,10 +14,11 @@ TOOLKITS = {"brevitas", "pytorch_quantization", "torchao", "modelopt", "nncf", "
 
 
 MODULES = {
-    ".".join(("ganqbench", *path.relative_to(ROOT / "bench").with_suffix("").parts)).removesuffix(
+    ".".join((*package, *path.relative_to(ROOT / folder).with_suffix("").parts)).removesuffix(
         ".__init__"
     ): path
-    for path in (ROOT / "bench").rglob("*.py")
+    for folder, package in (("bench", ("ganqbench",)), ("adapters", ("ganqbench", "adapters")))
+    for path in (ROOT / folder).rglob("*.py")
 }
 BASE = {"cell", "errors", "protocol", "records", "suite"}
 ARROWS: dict[str, set[str]] = {
@@ -30,8 +31,9 @@ ARROWS: dict[str, set[str]] = {
     "suite": {"cell", "errors", "protocol", "records"},
     "zoo": {"errors", "home"},
     "adapter": {"cell", "errors", "zoo"},
-    "train": {"errors", "home", "zoo"},
-    "metrics": {"train", "zoo"},
+    "adapters": {"adapter", "cell", "deploy", "zoo"},  # integer graphs and sessions
+    "train": {"errors", "home", "whole_file", "zoo"},
+    "metrics": {"train", "whole_file", "zoo"},
     "recipes": {"train", "zoo"},
     "audit": {"deploy", "zoo"},  # integer sessions and graphs
     "deploy": {"audit", "errors", "zoo"},  # an exporter watches as the audit does
@@ -42,6 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "__main__": {"cli"},
     "suites": set(),
     "weights": set(),
+    "whole_file": set(),
 }
 """What each part of the package uses: the command line all, the bottom nothing."""
 

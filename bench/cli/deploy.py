@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 @click.option("--keep", is_flag=True, help="Only print: leave the records as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print each deploy part as JSON.")
 @own_checkpoint
+@click.pass_context
 def deploy(
+    ctx: click.Context,
     gans: Gans,
     cells: tuple[str, ...],
     runtimes: tuple[str, ...],
@@ -55,6 +57,7 @@ def deploy(
     running its cell again drops the part. One of several that can't be deployed doesn't keep the rest
     from it. Let nothing else run meanwhile: a busy machine is noted in the result.
     """
+    from ganqbench.cli.main import debugging, told
     from ganqbench.deploy.engines import ENGINES
     from ganqbench.errors import UserError, unknown_name
     from ganqbench.harness.deployment import Settings
@@ -63,29 +66,34 @@ def deploy(
         if name not in ENGINES:
             raise unknown_name("runtime", name, ENGINES)
     settings = Settings(tuple(runtimes) or ENGINES, threads, seconds, batch, seed)
-    failed = 0
+    failed = False
     for text in cells:
         try:
             found = _measured(text, gans, settings, keep=keep)
-        except UserError as error:
-            click.echo(f"Error: {error.problem}\n{error.remedy}", err=True)
-            failed += 1
+        except (UserError, OSError) as error:
+            if debugging():
+                raise
+            click.echo(told(error), err=True)
+            failed = True
             continue
         click.echo(json.dumps(found.model_dump(mode="json")) if as_json else _table(text, found))
     if failed:
-        raise SystemExit(1)
+        ctx.exit(1)
 
 
 def _measured(text: str, gans: Gans, settings: Settings, *, keep: bool) -> Deploy:
-    from ganqbench.harness.deploy_part import current_key, with_deploy, write_deploy
+    from ganqbench.harness.deploy_part import check_place, current_key, with_deploy, write_deploy
     from ganqbench.harness.deployment import deploy as measure
     from ganqbench.harness.prepared import prepare
     from ganqbench.records.deploy_schema import Deploy
 
     named = named_cell(text, gans)
+    # What can't be deployed or replaced is refused before it costs minutes.
+    if named.record is not None and not keep:
+        check_place(named.record, Path(text))
     key = current_key(named.cell, named.suite, gans)
     if named.record is not None:
-        with_deploy(named.record, None, key)  # a stale record is refused before it costs minutes
+        with_deploy(named.record, None, key)
     prepared = prepare(named.cell, named.suite, gans)
     part = measure(prepared, settings, key, lambda words: click.echo(f"  {words}", err=True))
     if named.record is not None and not keep:
@@ -103,9 +111,8 @@ def _table(text: str, found: Deploy) -> str:
         lines.append(f"  no graph of integers: {found.reason}")
     lines += [f"  {line.runtime} {line.kind}: {_sentence(line)}" for line in found.runtimes]
     if found.busy:
-        lines.append(
-            f"  The machine was busy: others used {found.others} cores. Measure again when it is quiet."
-        )
+        others = "an unknown number of" if found.others is None else f"{found.others:g}"
+        lines.append(f"  The machine was busy: others used {others} cores. Measure again when it is quiet.")
     return "\n".join(lines)
 
 

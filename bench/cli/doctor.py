@@ -17,6 +17,7 @@ def doctor(ctx: click.Context) -> None:
     """
     from ganqbench.adapter import adapter_names, installed_version, load_adapter
     from ganqbench.errors import UserError
+    from ganqbench.harness.missing_toolkits import pip_install
     from ganqbench.harness.provenance import hardware
     from ganqbench.harness.worker import THREADS
     from ganqbench.home import home
@@ -39,11 +40,7 @@ def doctor(ctx: click.Context) -> None:
     for kind, name, requires in rows:
         absent = [distribution for distribution in requires if installed_version(distribution) is None]
         present = ", ".join(f"{each} {installed_version(each)}" for each in requires if each not in absent)
-        state = (
-            f"missing: pip install {' '.join(absent)}"
-            if absent
-            else f"ready{': ' if present else ''}{present}"
-        )
+        state = f"missing: {pip_install(absent)}" if absent else f"ready{': ' if present else ''}{present}"
         click.echo(f"{kind:<9} {name:<24} {state}")
         missing = missing or bool(absent)
     for name, reason in _absent_files():

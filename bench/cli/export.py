@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
@@ -37,17 +38,14 @@ def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> 
     """
     from ganqbench.harness.deploy_part import check_current, current_key
     from ganqbench.harness.export_cell import export_cell
+    from ganqbench.records.store import put
 
     named = named_cell(cell, gans)
     if named.record is not None:
         check_current(named.record, current_key(named.cell, named.suite, gans))
-    temporary = _begun(out)
-    try:
-        found = export_cell(named.cell, named.suite, gans, rewrite=not plain, least_psnr=least_psnr)
-        temporary.write_bytes(found.model)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _check_writable(out)
+    found = export_cell(named.cell, named.suite, gans, rewrite=not plain, least_psnr=least_psnr)
+    put(out, found.model)
     click.echo(
         f"{out}: {len(found.model)} bytes, {len(found.model) / found.float_bytes:.3f} of full precision; "
         f"against the quantized generator {found.parity.psnr:.1f} dB on {found.parity.n} items "
@@ -55,13 +53,11 @@ def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> 
     )
 
 
-def _begun(out: Path) -> Path:
-    """An empty file beside `out`, so that a place that can't be written to is told before any work."""
-    temporary = out.with_name(f".{out.name}.tmp")
+def _check_writable(out: Path) -> None:
+    """UserError where no file can be written beside `out`, so that this is told before any work."""
     try:
-        temporary.write_bytes(b"")
+        tempfile.TemporaryFile(dir=out.parent).close()
     except OSError as error:
         raise UserError(
             f"{out} can't be written: {error.strerror}.", "Choose another place with --out."
         ) from error
-    return temporary

@@ -52,16 +52,28 @@ def cli() -> None:
     """How few bits can a GAN generator run on, with which method, before anyone can see it?"""
 
 
+def debugging() -> bool:
+    """Whether the user wants an error's traceback."""
+    return "--debug" in sys.argv[1:]
+
+
+def told(error: UserError | OSError) -> str:
+    """What the user reads of an error: what is wrong, and what to do."""
+    if isinstance(error, UserError):
+        return f"Error: {error.problem}\n{error.remedy}"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"Error: {where}{error.strerror or error}.\nPut that right and try again."
+
+
 def main() -> None:
     """Entry point: errors a user can act on end in two sentences and exit status 1."""
-    debug = "--debug" in sys.argv[1:]
     try:
         # Outside standalone mode click returns the status that a command gave to `ctx.exit`.
         sys.exit(cli(standalone_mode=False))
-    except UserError as error:
-        if debug:
+    except (UserError, OSError) as error:
+        if debugging():
             raise
-        click.echo(f"Error: {error.problem}\n{error.remedy}", err=True)
+        click.echo(told(error), err=True)
         sys.exit(1)
     except Stopped as stop:
         click.echo(str(stop), err=True)
@@ -73,13 +85,7 @@ def main() -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(130)
     except RuntimeError as error:
-        if debug or "home directory" not in str(error):  # pathlib's word for a user without one
+        if debugging() or "home directory" not in str(error):  # pathlib's word for a user without one
             raise
         click.echo("Error: You have no home folder.\nSet GANQBENCH_HOME to a folder for the cache.", err=True)
-        sys.exit(1)
-    except OSError as error:
-        if debug:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {where}{error.strerror or error}.\nPut that right and try again.", err=True)
         sys.exit(1)

@@ -94,22 +94,22 @@ def _into_checkout(root: Path, name: str, title: str, code: str) -> Path:
 
 def _write(files: dict[Path, str], last: Path | None = None, change: str = "") -> None:
     """Write all or nothing, and nothing over a file that is there; at the end, `last` anew with `change`."""
+    from ganqbench.records.store import put
+
     taken = [path for path in files if path.exists()]
     if taken:
         raise UserError(f"{taken[0]} is there already.", "Move it away, or take another name or folder.")
-    temporary = None if last is None else last.with_name(f".{last.name}.tmp")
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        if last is not None and temporary is not None:
-            temporary.write_text(change, encoding="utf-8")
-            temporary.replace(last)
+        if last is not None:
+            put(last, change.encode())
     except OSError as error:
-        for path in (*files, *([] if temporary is None else [temporary])):
+        for path in files:
             if path.is_file():
                 path.unlink()
         raise UserError(
-            f"{error.filename or next(iter(files))} can't be written: {error.strerror}.",
+            f"{error.filename or last or next(iter(files))} can't be written: {error.strerror}.",
             "Choose another folder, or make it writable.",
         ) from error

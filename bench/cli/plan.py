@@ -56,8 +56,8 @@ def plan(suite_name: str, workers: int | None, results: Path, as_json: bool) -> 
         click.echo(f"  {count:>5} cells from measured ones of {basis}")
     if whole.skipped:
         click.echo(f"  {whole.skipped:>5} cells that their backend declines")
-    absent = left.skipped - whole.skipped
-    if absent > 0:
+    absent = sum(item.skip is not None and item.declined is None for item in made.todo)
+    if absent:
         click.echo(f"  {absent:>5} cells that lack a file or toolkit here; `ganqbench doctor` says which")
     for sentence in short:
         click.echo(f"Warning: {sentence}", err=True)

@@ -32,7 +32,9 @@ UNCHECKED = 3
 @click.option("--jobs", type=click.IntRange(1), help="Cells at a time; by default one per core.")
 @click.option("--who", help="Leave a note beside each record that agrees: re-run, by whom and where.")
 @own_checkpoint
+@click.pass_context
 def verify(
+    ctx: click.Context,
     gans: Gans,
     paths: tuple[Path, ...],
     sample: int | None,
@@ -75,9 +77,9 @@ def verify(
     wrong = f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}"
     click.echo(f"{agree} agree, {differ} differ, {unchecked} not checked, {wrong}.")
     if differ or faults:
-        click.get_current_context().exit(1)
+        ctx.exit(1)
     if unchecked:
-        click.get_current_context().exit(UNCHECKED)
+        ctx.exit(UNCHECKED)
 
 
 def _records(paths: tuple[Path, ...], *, drawn: bool) -> tuple[list[tuple[Path, Record]], list[str]]:

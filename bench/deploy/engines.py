@@ -20,7 +20,7 @@ from ganqbench.deploy import kernels
 from ganqbench.deploy.kernels import Executed
 from ganqbench.deploy.ncnn_net import open_ncnn
 from ganqbench.deploy.reasons import Unavailable, first_line
-from ganqbench.deploy.runtimes import Run, no_telemetry
+from ganqbench.deploy.runtimes import Run, no_telemetry, onnxruntime_session, openvino_settings
 
 Arrays = Sequence[NDArray[Any]]
 ENGINES = ("onnxruntime", "openvino", "ncnn", "torch-compile", "onnxruntime-cuda", "onnxruntime-tensorrt")
@@ -104,11 +104,7 @@ def _onnxruntime(model: bytes, inputs: Arrays, threads: int, provider: str) -> O
 
     if provider not in onnxruntime.get_available_providers():
         raise Unavailable(f"this ONNX Runtime has no {provider}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=[provider])
+    session = onnxruntime_session(model, threads, provider)
     if session.get_providers()[0] != provider:
         raise Unavailable(f"{provider} found no device: ONNX Runtime fell back to the processor")
     names = [value.name for value in session.get_inputs()]
@@ -131,12 +127,7 @@ def _openvino(model: bytes, inputs: Arrays, threads: int) -> Opened:
     read = core.read_model(model)
     # Fixed shapes are what it optimizes for, in full precision as in integers.
     read.reshape({port: list(value.shape) for port, value in zip(read.inputs, inputs, strict=True)})
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the CPU has it
-    }
-    compiled = core.compile_model(read, "CPU", settings)
+    compiled = core.compile_model(read, "CPU", openvino_settings(threads))
     request = compiled.create_infer_request()
 
     def run(values: Arrays) -> NDArray[np.float32]:

@@ -33,14 +33,28 @@ def open_model(model: bytes, runtime: Runtime, threads: int = 1) -> Run:
         ) from error
 
 
-def _onnxruntime(model: bytes, threads: int) -> Run:
+def onnxruntime_session(model: bytes, threads: int, provider: str = "CPUExecutionProvider") -> Any:
+    """An `onnxruntime.InferenceSession` that prints errors alone."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=[provider])
+
+
+def openvino_settings(threads: int) -> dict[str, Any]:
+    """What OpenVINO compiles a model with."""
+    return {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the CPU has it
+    }
+
+
+def _onnxruntime(model: bytes, threads: int) -> Run:
+    session = onnxruntime_session(model, threads)
     names = [value.name for value in session.get_inputs()]
 
     def run(inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
@@ -54,12 +68,7 @@ def _openvino(model: bytes, threads: int) -> Run:
     with no_telemetry():
         import openvino
     core = openvino.Core()
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the CPU has it
-    }
-    compiled = core.compile_model(core.read_model(model), "CPU", settings)
+    compiled = core.compile_model(core.read_model(model), "CPU", openvino_settings(threads))
     request = compiled.create_infer_request()
 
     def run(inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:

@@ -129,15 +129,15 @@ class DaskExecutor(Executor):
         try:
             ended.set_result(found.result())
         except KilledWorker as error:
-            reason = f"Given up: {error.allowed_failures + 1} workers died while they ran this cell."
-            ended.set_result(Outcome({"status": "failed", "reason": reason}, None))
+            deaths = error.allowed_failures + 1
+            ended.set_result(_failed(f"Given up: {deaths} workers died while they ran this cell.", deaths))
         except CancelledError:
             ended.set_exception(_lost(self._scheduler))
         except (Interrupted, UserError) as error:
             ended.set_exception(error)
         except Exception as error:  # a worker that can't even start the cell's process says why
             reason = f"The worker could not run this cell: {type(error).__name__}: {error}"[:2000]
-            ended.set_result(Outcome({"status": "failed", "reason": reason}, None))
+            ended.set_result(_failed(reason, 1))
 
     def stop(self) -> None:
         """Let go of all cells; workers end those that nobody waits for."""
@@ -159,6 +159,11 @@ def run_here(task: Task, accelerator: str | None) -> Outcome:
 def join_here(task: Task, accelerator: str | None, parts: Sequence[Outcome]) -> Outcome:
     """Join a cell's parts on the worker that this is called on."""
     return join(task, parts, _unwanted(), accelerator)
+
+
+def _failed(reason: str, attempts: int) -> Outcome:
+    """The outcome of a cell whose worker said none: on which machine it ran is not known."""
+    return Outcome({"status": "failed", "reason": reason, "attempts": attempts}, None)
 
 
 def _unwanted() -> Callable[[], bool]:

@@ -13,6 +13,7 @@ from ganqbench.harness.gans import Gans
 from ganqbench.harness.identity import numeric_code, resume_key, versions
 from ganqbench.records.schema import Record
 from ganqbench.records.store import content_faults, preview_path, seal, write
+from ganqbench.records.validate import record_faults
 from ganqbench.suite import Suite
 
 
@@ -28,6 +29,16 @@ def check_current(record: Record, key: str) -> None:
         raise UserError(
             f"The record of {record.cell} is not current: its generator is not the one made here.",
             "Run its cell again with `ganqbench run` first.",
+        )
+
+
+def check_place(record: Record, path: Path) -> None:
+    """UserError unless the file lies where its record belongs, beside its image; else nothing replaces it."""
+    faults = list(record_faults(record, path))
+    if faults:
+        raise UserError(
+            f"{path}: {'; '.join(faults)}.",
+            "Put the record and its image where they belong, or only print with --keep.",
         )
 
 
@@ -51,8 +62,10 @@ def with_deploy(record: Record, part: Mapping[str, Any] | None, key: str) -> Rec
 
 
 def write_deploy(record: Record, path: Path) -> None:
-    """Replace the record file at `path`, its image stays; a note of a re-run was on the old one and goes."""
-    image = preview_path(path).read_bytes()
-    written = write(record, image, path.resolve().parents[2])
-    if written.resolve() != path.resolve():
-        raise ValueError(f"{path} does not lie where the record of {record.cell} belongs")
+    """Replace the record file at `path`, its image stays; a note of a re-run was on the old one and goes.
+
+    Raises UserError, and writes nothing, where the file does not lie where the record belongs.
+    """
+    check_place(record, path)
+    image = None if record.preview is None else preview_path(path).read_bytes()
+    write(record, image, path.resolve().parents[2])

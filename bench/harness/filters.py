@@ -28,7 +28,7 @@ class Filters:
     def select(self, suite: Suite) -> tuple[Cell, ...]:
         """The suite's cells that pass, their baselines always among them; UserError for an unknown name."""
         cells = suite.cells()
-        self._check(suite, cells)
+        self._check(cells)
         wanted = [cell for cell in cells if self._passes(cell)]
         gans = {cell.gan for cell in wanted}
         if not wanted:
@@ -49,7 +49,7 @@ class Filters:
             and (not self.recipes or (cell.recipe or NO_RECIPE) in self.recipes)
         )
 
-    def _check(self, suite: Suite, cells: Sequence[Cell]) -> None:
+    def _check(self, cells: Sequence[Cell]) -> None:
         for name in self.gans:
             _known("GAN of this suite", name, {cell.gan for cell in cells})
         for name in self.adapters:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import Gans
 from ganqbench.harness.own_suite import named_suite
 from ganqbench.records.schema import Record
+from ganqbench.records.store import put
 from ganqbench.suite import OWN, Suite, load_suite, suite_names
 
 FILE = "suite.toml"
@@ -37,7 +36,6 @@ def kept_suite(name: str | None, folder: Path) -> Iterator[None]:
 
 def _keep(file: Path, folder: Path) -> None:
     place, content = folder / FILE, file.read_bytes()
-    temporary = folder / f".{FILE}.{socket.gethostname()[:40]}-{os.getpid()}"
     try:
         if place.is_file():
             if place.read_bytes() == content:
@@ -46,8 +44,7 @@ def _keep(file: Path, folder: Path) -> None:
                 f"{place} is another suite than {file}.",
                 "Give yours another name or version, or put its file there yourself.",
             )
-        temporary.write_bytes(content)
-        temporary.replace(place)
+        put(place, content)
     except OSError as error:
         raise UserError(
             f"{folder} can't be written: {error.strerror or error}.", "Give another folder with --results."

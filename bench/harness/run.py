@@ -159,6 +159,7 @@ class _Driver:
         job = {
             "cell": item.cell.model_dump(mode="json"),
             "protocol": item.protocol.model_dump(mode="json"),
+            "key": item.key,
             "baseline_key": self.plan.baselines[item.cell.gan],
             "checkpoint": self.plan.gans.job(),
             "expected": asdict(item.expected),
@@ -200,5 +201,8 @@ class _Driver:
 
 
 def _refused(outcome: Outcome, reason: str) -> Outcome:
-    kept: dict[str, Any] = {name: outcome.document[name] for name in ("hardware", "attempts")}
-    return Outcome({**kept, "status": "failed", "reason": reason}, None)
+    """What is kept of it; a cell that was started and did not say how often was so once."""
+    kept: dict[str, Any] = {
+        name: outcome.document[name] for name in ("hardware", "attempts") if name in outcome.document
+    }
+    return Outcome({"attempts": 1, **kept, "status": "failed", "reason": reason}, None)

@@ -6,6 +6,7 @@ from ganqbench.adapter import Adapter, Skip, installed_version
 from ganqbench.cell import Cell
 from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.judge_files import judge_files
+from ganqbench.harness.missing_toolkits import pip_install
 from ganqbench.protocol import Protocol
 from ganqbench.recipes.recipe import RECIPES
 from ganqbench.zoo.generator import ZooEntry
@@ -21,10 +22,10 @@ def check_names(cell: Cell, adapter: Adapter) -> None:
 
 def missing(found: ZooEntry) -> Skip | None:
     """Why this GAN can't be loaded here."""
-    absent = " ".join(name for name in found.requires if installed_version(name) is None)
+    absent = [name for name in found.requires if installed_version(name) is None]
     if not absent:
         return None
-    return Skip(f"{found.name} needs {absent}, which is not installed: pip install {absent}")
+    return Skip(f"{found.name} needs {' '.join(absent)}, which is not installed: {pip_install(absent)}")
 
 
 def untrainable(cell: Cell, adapter: Adapter) -> Skip | None:

@@ -7,16 +7,15 @@ another one that takes the record's place.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from ganqbench.records.canonical import canonical
 from ganqbench.records.part import Commit, Count, Hardware, Name, Part, Sha256, Text, Time
 from ganqbench.records.schema import Record
-from ganqbench.records.store import RERUN
+from ganqbench.records.store import RERUN, InvalidRecord, put, read_bounded
 
 MAX_BYTES = 200_000
 Label = Literal["self-reported", "re-run"]
@@ -65,10 +64,7 @@ def make_rerun(record: Record, again: Record, who: str) -> Rerun:
 
 def write_rerun(rerun: Rerun, path: Path) -> None:
     """Put the note beside the record file `path`; it is there whole or not at all."""
-    target = rerun_path(path)
-    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
-    temporary.write_bytes(canonical(rerun.model_dump(mode="json", by_alias=True)) + b"\n")
-    os.replace(temporary, target)
+    put(rerun_path(path), canonical(rerun.model_dump(mode="json", by_alias=True)) + b"\n")
 
 
 def rerun_faults(path: Path, record: Record) -> list[str]:
@@ -83,18 +79,27 @@ def rerun_faults(path: Path, record: Record) -> list[str]:
 
 
 def read_rerun(path: Path) -> Rerun | None:
-    """The note beside the record file `path`, or None; raises ValueError if it is no such note."""
+    """The note beside the record file `path`, or None.
+
+    Raises ValueError if it can't be read or is no such note; that quotes nothing of it.
+    """
     place = rerun_path(path)
-    if not place.is_file():
-        return None
-    if place.stat().st_size > MAX_BYTES:
-        raise ValueError(f"its note {place.name} is over {MAX_BYTES} bytes long")
-    data = place.read_bytes()
     try:
-        document: Any = json.loads(data)
-        return Rerun.model_validate_json(canonical(document))
+        data = read_bounded(place, MAX_BYTES)
+    except FileNotFoundError:
+        return None
+    except InvalidRecord as error:
+        raise ValueError(f"its note {place.name} {'; '.join(error.faults)}") from error
+    except OSError as error:
+        raise ValueError(f"its note {place.name} can't be read: {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"its note {place.name} is over {MAX_BYTES} bytes long")
+    try:
+        return Rerun.model_validate_json(canonical(json.loads(data)))
     except (ValidationError, RecursionError, TypeError, ValueError) as error:
-        raise ValueError(f"its note {place.name} can't be read: {str(error)[:300]}") from error
+        raise ValueError(
+            f"its note {place.name} can't be read: it is none that `ganqbench verify --who` leaves"
+        ) from error
 
 
 def label(path: Path, record: Record) -> Label:

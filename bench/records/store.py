@@ -174,6 +174,16 @@ def write(record: Record, preview: bytes | None, results: Path) -> Path:
     return path
 
 
+def put(path: Path, data: bytes) -> None:
+    """Put a file in place that is no record: it is there whole or as it was, and nothing else is left."""
+    temporary = _temporary(path, data)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def clean(path: Path) -> None:
     """Remove what an interrupted write of the record at `path` left; for whoever may write it, no other."""
     for name in (path.name, preview_path(path).name):

@@ -9,9 +9,10 @@ from ganqbench.adapter import Adapter, Method
 from ganqbench.cell import Cell
 from ganqbench.site import ideas, names
 from ganqbench.site.board import Board, bits_order
+from ganqbench.site.command import command
 from ganqbench.site.row import Row
 from ganqbench.site.support import Support
-from ganqbench.suite import load_suite, suite_names
+from ganqbench.suite import OWN, load_suite, suite_names
 
 QUICK = "mini"
 """The suite whose single cells take least."""
@@ -29,7 +30,7 @@ class Entry:
     """Architecture -> bits -> empty where the conformance tests saw it hold, otherwise why not."""
     rows: tuple[tuple[Board, Row], ...]
     command: str
-    """The one command that runs it; empty where no suite holds it."""
+    """A command that runs it; empty where neither a suite nor a board of one holds it."""
 
     @property
     def name(self) -> str:
@@ -144,7 +145,7 @@ def _backend(
             methods.get(slug),
             support.get(f"{name}.{slug}", {}),
             _by_bits(rows.get((name, slug), [])),
-            _command(name, slug, rows.get((name, slug), []), in_suites),
+            _command(rows.get((name, slug), []), in_suites.get((name, slug))),
         )
         for slug in slugs
     )
@@ -170,16 +171,11 @@ def _in_suites() -> dict[tuple[str, str], Cell]:
     return found
 
 
-def _command(
-    adapter: str, method: str, rows: list[tuple[Board, Row]], in_suites: Mapping[tuple[str, str], Cell]
-) -> str:
-    cell = in_suites.get((adapter, method))
-    if cell is None:
-        cell = next((row.runs[0].cell for _, row in rows), None)
-    if cell is None:
-        return ""
-    chosen = f"--suite {cell.suite} --gan {cell.gan} --adapter {adapter} --method {method}"
-    return f"ganqbench run {chosen} --bits {cell.bits}"
+def _command(rows: list[tuple[Board, Row]], cell: Cell | None) -> str:
+    """That of a suite's cell, else of a row's: not of one of a checkpoint that the reader hasn't got."""
+    cells = (row.runs[0].cell for board, row in rows if board.suite != OWN)
+    found = cell or next(cells, None)
+    return command(found) if found else ""
 
 
 def _versions(requires: tuple[str, ...], entries: tuple[Entry, ...]) -> tuple[str, ...]:

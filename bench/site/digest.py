@@ -39,15 +39,16 @@ In the order of what they cost, the recipes are:
    (`ganq.even-gptq`).
 3. **Wider ends.** The first and last layers at 8 bits (`ganq.even-gptq-ends8`): they are small, and
    what goes wrong in them reaches every pixel. That brings the images nearer to full precision's;
-   their distance to the data need not follow before training. The boards name those layers in the row.
+   their distance to the data need not follow. The boards name those layers in the row.
 4. **Fine-tuning towards itself.** Distillation with learned steps, from there
    (`ganq.qat-even-gptq-ends8+distill`): four hundred steps at W4A8 for SAGAN, sixteen hundred
    (`+distill-long`) for StyleGAN2. For CycleGAN of emoji it brings the images nearer to full precision's,
-   not their distance to the data.
+   not their distance to the data. On the full-size CycleGAN a hundred steps came no nearer than their
+   start (suite `claim` 1).
 
-What is only calibrated at 4 bits may have the distance of full precision in one network and not in another,
-and with one seed and not with the next. Training narrows that gap and doesn't always close it: see the
-columns of the seeds and of the third network in [the claim](claim.md).
+What is only calibrated may have the distance of full precision in one network and not in another, and with
+one seed and not with the next. Training narrows that gap and doesn't always close it: [the claim](claim.md)
+has the seeds, the third network, and what was asked beside what was reached.
 """
 
 

@@ -27,7 +27,7 @@ the least and the greatest end. A table is in the order of the mean PSNR. The di
 are under [what one step adds](ablation.md).
 
 - **Rounding decides.** No step brings the images as much nearer as rounding with compensation. Learned
-  rounding layer by layer (AdaRound) comes next; block by block (BRECQ, QDrop) it gives no more here.
+  rounding layer by layer (AdaRound) comes next; block by block (BRECQ, QDrop) the images come no nearer here.
 - **8-bit ends** bring the images nearer still. Their distance to the data does not follow.
 - **Ranges** of least squared error are worth having while weights are rounded to nearest, and percentiles of
   activations do the same. A step for each output channel brings the images no nearer than one for all.
@@ -35,13 +35,13 @@ are under [what one step adds](ablation.md).
   and StyleGAN2, and not on the CycleGAN. From weights rounded to nearest, a hundred steps end about where
   compensation starts.
 - **The parts of a recipe** (losses, average, a small adversarial term, dampening) hardly change the images,
-  and the distance by little more than another calibration set does. An adversarial term alone is worse in
-  both.
-- **Calibration.** Ranges alone gain nothing from more than 16 inputs; compensation does, and Brevitas' GPTQ
-  breaks down without them.
+  and the distance by a few per cent at most, where another calibration set moves it by one or two. An
+  adversarial term alone came no nearer to full precision at any step: its row is the start, unchanged.
+- **Calibration.** Ranges of extremes or of least squared error gain nothing from more than 16 inputs;
+  compensation does, and on SAGAN and StyleGAN2 Brevitas' GPTQ breaks down without them.
 - **Emoji** are few, and the order by distance is not that by PSNR: rows whose images are far from full
   precision's may lie nearer to the data. PSNR is the safer guide there.
-- **Below four bits** a loss is shown on SAGAN and StyleGAN2 at W3A8, and on all three at W2A8 and W4A4.
+- **Beyond W4A8** a loss is shown on SAGAN and StyleGAN2 at W3A8, and on all three at W2A8 and W4A4.
 """
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
+from ganqbench.records.deploy_schema import LEAST_PARITY
 from ganqbench.records.schema import MIN_COVERAGE
 from ganqbench.site import format as fmt
 from ganqbench.site import names, suites
@@ -16,6 +17,7 @@ from ganqbench.site.ablation import ablation
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.catalogue import BackendPage, catalogue
 from ganqbench.site.columns import METRICS
+from ganqbench.site.command import command
 from ganqbench.site.findings import asides, headlines
 from ganqbench.site.heatmap import heatmaps
 from ganqbench.site.identity import space
@@ -29,6 +31,7 @@ from ganqbench.site.stamps import Stamps
 from ganqbench.site.support import Support
 from ganqbench.site.timings import timed
 from ganqbench.site.whisker import Scale
+from ganqbench.suite import OWN
 
 HOME_ROWS = 10
 """How many methods the map on the home page shows of each bit-width."""
@@ -70,7 +73,7 @@ def pages(
     yield Page("data.html", "data.html.j2", every, lambda: common | _data(loaded, boards))
     yield from _methods(common, by_gan, boards, support, stamps)
     for board in boards:
-        yield from _of_board(common, board, by_gan[board.gan], layers, stamps.of([board]))
+        yield from _of_board(common, board, by_gan[board.gan], layers, stamps)
 
 
 def _of_board(
@@ -78,10 +81,14 @@ def _of_board(
     board: Board,
     siblings: tuple[Board, ...],
     layers: Sequence[Measured],
-    stamp: str,
+    stamps: Stamps,
 ) -> Iterator[Page]:
     context = {**common, "current": board.gan, "board": board}
-    yield Page(board.path, "board.html.j2", stamp, lambda: context | _board(board, siblings, layers))
+    later = _successor(board, siblings)
+    # A later version's last record makes it the successor, and changes nothing else of this board.
+    own = stamps.of([board], later.folder if later else "")
+    yield Page(board.path, "board.html.j2", own, lambda: context | _board(board, siblings, layers))
+    stamp = stamps.of([board])
     for row in board.rows:
         for run in row.runs:
             yield Page(run_path(run), "run.html.j2", stamp, partial(_run, context, board, row, run))
@@ -100,15 +107,6 @@ def image_path(run: Run) -> str:
 def json_path(run: Run) -> str:
     """The run's record."""
     return _beside(run, "json")
-
-
-def command(run: Run) -> str:
-    """The command that runs the cell again, made from names that are checked, not from free text."""
-    cell = run.cell
-    words = ["ganqbench run", f"--suite {cell.suite}", f"--gan {cell.gan}", f"--adapter {cell.adapter}"]
-    words += [f"--method {cell.method}"]
-    words += [f"--recipe {cell.recipe}"] if cell.recipe else []
-    return " ".join([*words, f"--bits {cell.bits}", f"--seed {cell.seed}"])
 
 
 def _beside(run: Run, suffix: str) -> str:
@@ -152,7 +150,8 @@ def _data(loaded: Loaded, boards: tuple[Board, ...]) -> dict[str, Any]:
 
 
 def _protocol() -> dict[str, Any]:
-    return {"current": "protocol", "least": MIN_COVERAGE, "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}%"}
+    limits = {"least": MIN_COVERAGE, "parity": f"{LEAST_PARITY:.0f}"}
+    return {"current": "protocol", **limits, "margin": f"{MARGIN * 100:.0f}{fmt.SPACE}%"}
 
 
 def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, Any]:
@@ -284,7 +283,8 @@ def _run(context: dict[str, Any], board: Board, row: Row, run: Run) -> dict[str,
         "run": run,
         "record": run.record,
         "siblings": tuple(other for other in row.runs if other is not run),
-        "command": command(run),
+        "command": command(run.cell),
+        "own": run.cell.suite == OWN,
         "installed": suites.installed_version(run.cell.suite),
         "reference_run": pictured[0] if pictured and not run.cell.is_baseline else None,
         "tile": tile(run),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from ganqbench.cell import Slug
 from ganqbench.errors import UserError
@@ -42,7 +42,16 @@ class Measured(Part):
     layers: Annotated[tuple[Layer, ...], Field(max_length=2000)]
 
 
-_FILE = TypeAdapter(tuple[Measured, ...])
+class Figures(BaseModel):
+    """The file as `benchmarks/figures.py` writes it; where its figures come from is not shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    gans: tuple[Measured, ...]
+
+
+_FILE: TypeAdapter[Figures | tuple[Measured, ...]] = TypeAdapter(Figures | tuple[Measured, ...])
+"""Older files are the list alone."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +78,13 @@ def read_sensitivity(path: Path) -> tuple[Measured, ...]:
     if not path.is_file():
         return ()
     try:
-        return _FILE.validate_json(path.read_bytes())
+        found = _FILE.validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} holds no sensitivities of layers: {str(error).splitlines()[0]}.",
             "Write it with benchmarks/sensitivity.py, or name another with --sensitivity.",
         ) from error
+    return found.gans if isinstance(found, Figures) else found
 
 
 def sensitivity(board: Board, found: Sequence[Measured]) -> Sensitivity | None:

@@ -29,9 +29,9 @@ class Stamps:
         self._base = _digest(base, list(self._boards))
         self._faults = [str(fault) for fault in faults]
 
-    def of(self, boards: Iterable[Board]) -> str:
-        """A page that shows these boards and nothing of others."""
-        return _digest(self._base, {board.folder: self._boards[board.folder] for board in boards})
+    def of(self, boards: Iterable[Board], *others: str) -> str:
+        """A page that shows these boards, and nothing of others but what `others` say."""
+        return _digest(self._base, {board.folder: self._boards[board.folder] for board in boards}, others)
 
     def of_all(self) -> str:
         """A page that shows every record, and what was left out."""

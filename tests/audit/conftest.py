@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganqbench.zoo.layers import MatMul
+
+# Helpers lie beside the tests, which are imported by path and not as a package.
+sys.path.insert(0, str(Path(__file__).parent))
 
 Quantizer = Callable[[Tensor], Tensor]
 WeightQuantizer = Callable[[Tensor, int], Tensor]

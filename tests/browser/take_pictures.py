@@ -1,23 +1,30 @@
-"""Pictures of a built site for the docs: `python tests/browser/take_pictures.py build/site docs/pictures`."""
+"""Pictures of a built site for the docs:
+
+python tests/browser/take_pictures.py results build/site docs/pictures
+"""
 
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from ganqbench.site.assemble import published
+from ganqbench.site.board import Board
+from ganqbench.site.suites import newest
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
 TALLEST = 2600
 
 
-def main(site: Path, folder: Path) -> None:
+def main(results: Path, site: Path, folder: Path) -> None:
     """Home, map, the fullest board in light and dark and on a phone, a method and a run."""
-    board = fullest(site)
+    board = fullest(newest(published(results))).path
     run = next(path for path in sorted((site / board).parent.glob("*.html")) if ".W4A8." in path.name)
     wanted = {
         "home": ("index.html", 1360, "light"),
@@ -38,19 +45,11 @@ def main(site: Path, folder: Path) -> None:
         browser.close()
 
 
-def fullest(site: Path) -> str:
-    """The board with most rows among those with a distance, of each suite in its newest version."""
-    rows = json.loads((site / "data/rows.json").read_text())
-    newest: dict[str, int] = {}
-    for row in rows:
-        newest[row["suite"]] = max(newest.get(row["suite"], 0), row["suite_version"])
-    counts: dict[tuple[bool, str], int] = {}
-    for row in rows:
-        if row["suite_version"] < newest[row["suite"]]:
-            continue
-        place = f"{row['suite']}-v{row['suite_version']}/{row['gan']}/index.html"
-        counts[row["fid_delta"] is not None, place] = counts.get((row["fid_delta"] is not None, place), 0) + 1
-    return max(counts, key=lambda key: (key[0], counts[key], key[1]))[1]
+def fullest(boards: Iterable[Board]) -> Board:
+    """The board with most rows that have a distance to full precision's."""
+    return max(
+        boards, key=lambda board: (sum(row.get("fid_delta") is not None for row in board.rows), board.path)
+    )
 
 
 def save(page: Page, target: Path) -> None:
@@ -63,4 +62,4 @@ def save(page: Page, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]).resolve(), Path(sys.argv[3]))

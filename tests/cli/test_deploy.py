@@ -14,7 +14,7 @@ from ganqbench.cli.deploy import deploy
 from ganqbench.cli.export import export
 from ganqbench.cli.verify import verify
 from ganqbench.errors import UserError
-from ganqbench.harness import deploy_part, export_cell
+from ganqbench.harness import deploy_part, export_cell, prepared
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,22 +69,46 @@ def test_a_gan_that_the_suite_lacks_is_told(tmp_path: Path) -> None:
     assert "'word' names no cell" in done.output
 
 
-def test_one_cell_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UserError("It is stale.", "Run it again."), "Error: It is stale.\nRun it again."),
+        (OSError(28, "No space left on device", "a.json"), "Error: a.json: No space left on device.\nPut"),
+    ],
+)
+def test_one_cell_that_fails_leaves_the_others(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Found:
         def model_dump(self, **_: Any) -> dict[str, Any]:
             return {"rounds": 7}
 
     def measured(text: str, *_: Any, **__: Any) -> Found:
         if text == "bad":
-            raise UserError("It is stale.", "Run it again.")
+            raise error
         return Found()
 
     monkeypatch.setattr(command, "_measured", measured)
     done = CliRunner().invoke(deploy, ["--json", "bad", "good"])
     assert done.exit_code == 1
-    assert "Error: It is stale.\nRun it again." in done.output
+    assert said in done.output
     assert json.loads(done.stdout) == {"rounds": 7}
     assert CliRunner().invoke(deploy, ["good", "--json"]).exit_code == 0
+    monkeypatch.setattr("sys.argv", ["ganqbench", "--debug", "deploy", "bad"])
+    assert CliRunner().invoke(deploy, ["bad"]).exception is error
+
+
+def test_a_record_that_can_not_be_replaced_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "prepare", lambda *_: pytest.fail("it began"))
+    record = min((ROOT / "results").glob("mini-v7/sagan-cifar10/ganq.*W8A8*.json"))
+    stray = tmp_path / record.name
+    stray.write_bytes(record.read_bytes())
+    done = CliRunner().invoke(deploy, [str(stray)])
+    assert done.exit_code == 1
+    assert f"which belongs at mini-v7/sagan-cifar10/{record.name}; its image" in done.output
+    assert "only print with --keep." in done.output
 
 
 @pytest.mark.parametrize("tool", [deploy, export])

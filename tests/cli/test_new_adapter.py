@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -115,18 +114,14 @@ def test_a_checkout_is_left_as_it_was_where_its_project_file_can_not_be_written(
     (tmp_path / "adapters").mkdir()
     project = tmp_path / "pyproject.toml"
     project.write_text(TABLE)
-    write = Path.write_text
 
-    def refusing(self: Path, *arguments: Any, **options: Any) -> int:
-        if self.parent == tmp_path:
-            write(self, "half")
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write(self, *arguments, **options)
+    def full_disk(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", refusing)
+    monkeypatch.setattr("os.fsync", full_disk)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(new_adapter, ["my_backend"])
-    assert "can't be written: No space left on device." in str(done.exception)
+    assert "pyproject.toml can't be written: No space left on device." in str(done.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapters", "pyproject.toml"]
     assert list((tmp_path / "adapters").iterdir()) == []
     assert project.read_text() == TABLE

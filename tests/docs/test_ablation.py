@@ -54,6 +54,20 @@ def test_the_figures_are_those_of_the_records(ablation: ModuleType, tmp_path: Pa
         assert row["delta"] == pytest.approx(other["delta"], rel=1e-9, abs=1e-12)
         assert row["psnr"] == pytest.approx(other["psnr"], rel=1e-9, abs=1e-12)
         assert row["half"] <= other["half"] * 1.01
+        assert row["unchanged"] == other["unchanged"]
+
+
+def test_a_training_that_kept_its_start_is_said_to_be_no_other_row(ablation: ModuleType) -> None:
+    rows, _ = ablation.found(ROOT / "results")
+    start = record("ganq.even-gptq-ends8")
+    trained = record("ganq.qat-even-gptq-ends8+distill")
+    assert not ablation._is_a_start([trained], rows, GAN)
+    kept = trained.model_copy(update={"metrics": start.metrics, "preview": start.preview})
+    assert ablation._is_a_start([kept], rows, GAN)
+    assert not ablation._is_a_start([kept, trained], rows, GAN)
+    assert "(*unchanged*)" in ablation._change(
+        {"delta": 1.0, "half": None, "exact": True, "seeds": [0], "psnr": 0.0, "unchanged": True}
+    )
 
 
 def test_every_step_is_between_rows_of_the_suites(ablation: ModuleType) -> None:

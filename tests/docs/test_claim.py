@@ -101,3 +101,104 @@ def test_a_cell_that_failed_is_not_left_out(claim: ModuleType, tmp_path: Path) -
     records[-1] = records[-1].model_copy(update={"status": "failed"})
     with pytest.raises(ValueError, match="is failed"):
         claim.rows(records, tmp_path)
+
+
+def row(delta: float, se: float, **more: Any) -> dict[str, Any]:
+    made = {"delta": delta, "se": se, "limit": delta + 1.96 * se, "seeds": [0, 1, 2], "each": [delta] * 3}
+    return (
+        {"gan": GAN, "bits": "W4A8", "psnr": 30.0, "precision": 0.0, "recall": 0.0, "third": None}
+        | made
+        | more
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (row(1.0, 0.4), "reached"),
+        (row(-9.0, 0.4), "reached"),
+        (row(3.5, 0.4), "not decided"),  # the interval holds what is asked
+        (row(-9.0, 0.6), "not decided"),  # too wide to say so
+        (row(1.0, 0.4, each=[-4.0, 1.9, 5.1]), "not decided"),  # one seed is far above
+        (row(1.0, 0.4, seeds=[0]), "not decided"),
+        (row(4.5, 0.2), "missed"),
+    ],
+)
+def test_what_is_asked_is_reached_missed_or_not_decided(
+    script: Callable[[str], ModuleType], found: dict[str, Any], wanted: str
+) -> None:
+    asked = script("asked")
+    (wish,) = [each for each in asked.asked(GAN) if each.bits == "W4A8"]
+    assert wish.limit == 4
+    assert asked.verdict(found, wish) == wanted
+
+
+def test_the_nearest_row_of_ours_is_judged(script: Callable[[str], ModuleType]) -> None:
+    asked = script("asked")
+    rows = [
+        row(-5.0, 3.0, method="ganq.wide"),
+        row(2.0, 0.4, method="ganq.sure+distill", third=row(6.0, 0.1), recall=-0.02),
+        row(-9.0, 0.1, method="brevitas.gptq"),
+        {"gan": "big", "bits": "W4A8", "method": "ganq.big", "limit": None, "psnr": 39.0, "worst": 31.0},
+    ]
+    found = {row["gan"]: row for row in asked.verdicts(rows)}
+    sure = found[GAN]
+    assert (sure["method"], sure["verdict"], sure["third_verdict"]) == (
+        "ganq.sure+distill",
+        "reached",
+        "missed",
+    )
+    assert not sure["faithful"]
+    assert found["big"]["verdict"] == "missed"  # the worst image
+    page = "\n".join(asked.tables(list(found.values()), []))
+    assert "| reached | +6.20 %, SE 0.10 % | missed | no |" in page
+
+
+@pytest.mark.parametrize(
+    ("theirs", "difference", "wanted"),
+    [
+        (
+            row(9.0, 0.1),
+            {"delta": -8.0, "half": 1.0, "half_over_inputs": 0.5, "psnr": 1.0},
+            "better; 5 times",
+        ),
+        (
+            row(9.0, 0.1),
+            {"delta": -8.0, "half": 9.0, "half_over_inputs": 0.5, "psnr": 1.0},
+            "under these seeds",
+        ),
+        (
+            row(9.0, 0.1),
+            {"delta": -8.0, "half": 9.0, "half_over_inputs": 9.0, "psnr": 9.0},
+            "not shown to be",
+        ),
+        (row(6.0, 0.1), {"delta": -5.0, "half": 1.0, "half_over_inputs": 0.5, "psnr": 1.0}, "; not 5 times"),
+        (row(1.0, 0.4), {"delta": 0.0, "half": 1.0, "half_over_inputs": 0.5, "psnr": 3.1}, "better; 5 times"),
+        (
+            row(0.1, 0.4),
+            {"delta": 0.0, "half": 1.0, "half_over_inputs": 0.5, "psnr": 3.1},
+            "loss is not shown",
+        ),
+        (row(1.0, 0.4), {"delta": 0.0, "half": 1.0, "half_over_inputs": 0.5, "psnr": 2.9}, "not shown to be"),
+    ],
+)
+def test_a_row_beats_another_by_its_interval_or_by_its_images(
+    script: Callable[[str], ModuleType], theirs: dict[str, Any], difference: dict[str, Any], wanted: str
+) -> None:
+    asked = script("asked")
+    (wish,) = [each for each in asked.asked(GAN) if each.bits == "W4A8"]
+    ours = row(1.0, 0.25) if theirs["delta"] > 1 else row(0.0, 0.05)
+    assert wanted in asked.duel(ours, theirs, difference, wish)
+
+
+def test_duels_are_paired_with_the_nearest_third_party(claim: ModuleType, tmp_path: Path) -> None:
+    records = _records()
+    found = claim.confirmed(claim.rows(records, tmp_path), [], tmp_path)
+    duels = claim.duels(found, records, tmp_path)
+    assert {duel["theirs"] for duel in duels} == {"brevitas.gptq"}
+    assert all(duel["ours"].startswith("ganq.") for duel in duels)
+    by_name = {row["method"]: row for row in found if row["bits"] == "W4A8"}
+    for duel in duels:
+        assert duel["bits"] == "W4A8"  # there is no third party at 8 bits
+        both = [seed for seed in by_name["brevitas.gptq"]["seeds"] if seed in by_name[duel["ours"]]["seeds"]]
+        assert duel["seeds"] == both

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 from command_line import until
 
+from ganqbench.harness.dask_executor import DaskExecutor
+from ganqbench.harness.process import Outcome
 from ganqbench.records.schema import Record
 from ganqbench.records.store import read, record_files
 from ganqbench.records.validate import validate
@@ -89,6 +92,23 @@ def test_a_local_cluster_gives_the_same_numbers_to_the_bit(
         assert again.provenance.key == record.provenance.key
         assert again.provenance.baseline_images == record.provenance.baseline_images
     assert not validate(tmp_path / "there").faults
+
+
+def test_a_cell_that_its_worker_never_ended_says_how_often_it_was_tried() -> None:
+    from distributed import KilledWorker
+
+    executor = DaskExecutor(None, 1, {}, 1)
+    for error, attempts, words in (
+        (KilledWorker("cell", None, 3), 4, "4 workers died"),
+        (OSError("no room"), 1, "could not run this cell: OSError: no room"),
+    ):
+        found: Future[Outcome] = Future()
+        found.set_exception(error)
+        ended: Future[Outcome] = Future()
+        executor._settle(found, ended)
+        document = ended.result().document
+        assert (document["status"], document["attempts"]) == ("failed", attempts)
+        assert words in document["reason"]
 
 
 def test_a_cell_in_parts_gives_the_same_numbers_to_the_bit(process: Command, tmp_path: Path) -> None:

@@ -108,6 +108,26 @@ def test_what_no_record_may_hold_is_a_failed_one(
     assert all("is no result" in (record.reason or "") for _, record in report.records)
 
 
+@pytest.mark.parametrize("told", [{"attempts": 4}, {}])
+def test_an_outcome_that_tells_no_machine_is_a_failed_record(
+    told: dict[str, int], plan: Plan, tmp_path: Path
+) -> None:
+    """Nobody knows where a cell ran whose workers died, or at worst how often."""
+
+    class Bare(Scripted):
+        def submit(self, task: Task) -> Future[Outcome]:
+            found: Future[Outcome] = Future()
+            found.set_result(Outcome({"status": "failed", "reason": "it died", **told}, None))
+            return found
+
+    assert run(plan, tmp_path / "results", Bare()) == {"failed": 5}
+    report = validate(tmp_path / "results")
+    assert not report.faults
+    assert {record.cost.attempts for _, record in report.records} == {told.get("attempts", 1)}
+    reason = "it died" if told else "is no result"
+    assert all(reason in (record.reason or "") for _, record in report.records)
+
+
 def test_another_runs_cells_are_left_to_it(plan: Plan, tmp_path: Path) -> None:
     """What another process holds is not run; what it finished meanwhile is taken over."""
     results = tmp_path / "results"

@@ -133,6 +133,18 @@ def test_the_command_says_what_is_left_and_a_dry_run_the_same(
     assert "Estimate: nothing to run." in command("run", "--suite", str(suite), "--dry-run").stdout
 
 
+def test_cells_that_lack_something_count_beside_declined_ones_on_record(
+    command: Command, make_suite: MakeSuite
+) -> None:
+    suite = str(make_suite(["faulty.honest+distill", "absent.ptq"]))
+    done = command("run", "--suite", suite, "--method", "honest")
+    assert done.returncode == 0, done.stderr
+    found = command("plan", "--suite", suite).stdout
+    assert "3 cells, 2 current." in found
+    assert "    1 cells that their backend declines\n" in found
+    assert "    1 cells that lack a file or toolkit here;" in found
+
+
 def test_cells_know_their_likes() -> None:
     cell = Cell.model_validate(
         {

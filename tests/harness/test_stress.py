@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 
-
-@pytest.fixture(scope="module")
-def stress() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("stress", ROOT / "benchmarks/stress.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["stress"] = module
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def stress(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("stress")
 
 
 def test_a_grid_has_the_same_numbers_on_two_workers(stress: ModuleType) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from feature_samples import sample
 
-from ganqbench.metrics import MetricError, frechet, frechet_delta, kid, prdc
+from ganqbench.metrics import MetricError, frechet, frechet_delta, frechet_paired, kid, prdc
 from ganqbench.metrics.checks import finite_uint8
 from ganqbench.metrics.extractors import EmbeddedExtractor
+from ganqbench.metrics.frechet_distance import frechet_from_moments
 from ganqbench.metrics.reference import Reference
 
 
@@ -87,3 +89,46 @@ def test_features_of_a_broken_network_are_refused(real: npt.NDArray[np.float32])
     for measure in (frechet, kid, prdc):
         with pytest.raises(MetricError, match=r"NaN or infinity in rows \[7\]"):
             measure(real, broken)  # type: ignore[operator]
+
+
+REAL = sample(40, 4, 0)
+BROKEN = REAL.copy()
+BROKEN[7, 2] = np.nan
+INFINITE = REAL.copy()
+INFINITE[9, 0] = -np.inf
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "message"),
+    [
+        (REAL, BROKEN, r"fake features hold NaN or infinity in rows \[7\]"),
+        (INFINITE, REAL, r"reference features hold NaN or infinity in rows \[9\]"),
+        (REAL, REAL[:, :3], "3 columns, the others 4"),
+        (REAL, REAL[0], r"not \[N, d\]"),
+        (REAL, REAL[:1], "at least 2"),
+        (REAL, REAL[:, :0], r"not \[N, d\]"),
+        (REAL, REAL.astype(np.int32), "not floating point"),
+    ],
+)
+def test_bad_features_are_refused(real: Any, fake: Any, message: str) -> None:
+    with pytest.raises(MetricError, match=message):
+        frechet(real, fake)
+
+
+def test_unpaired_rows_are_refused() -> None:
+    with pytest.raises(MetricError, match="not paired"):
+        frechet_delta(REAL, REAL, REAL[:-1])
+    with pytest.raises(MetricError, match="not paired"):
+        frechet_paired(REAL, REAL[:-1])
+    with pytest.raises(MetricError, match="3 cluster labels for 40"):
+        frechet(REAL, REAL + 1, ["a", "b", "c"])
+
+
+def test_moments_alone_need_more_images_than_features() -> None:
+    reference = Reference.from_features(REAL)
+    with pytest.raises(MetricError, match="keep the features"):
+        frechet_from_moments(reference, np.zeros(4), np.eye(4), 4)
+    with pytest.raises(MetricError, match="moments of 3 features"):
+        frechet_from_moments(reference, np.zeros(3), np.eye(3), 40)
+    with pytest.raises(MetricError, match="NaN"):
+        frechet_from_moments(reference, np.zeros(4), np.full((4, 4), np.nan), 40)

@@ -13,7 +13,7 @@ from record_factory import HASH, PREVIEW, document, edited, faults
 
 from ganqbench.records.canonical import canonical
 from ganqbench.records.schema import Record
-from ganqbench.records.store import parse, preview_path, read, seal, write
+from ganqbench.records.store import parse, preview_path, put, read, seal, write
 from ganqbench.records.validate import validate
 
 
@@ -115,6 +115,21 @@ def test_a_crash_while_writing_leaves_the_old_record_whole(
         write(seal(document(tolerance={"psnr": 0.2})), PREVIEW, tmp_path)
     assert path.read_bytes() == before
     assert not list(tmp_path.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("step", ["os.fsync", "os.replace"])
+def test_another_file_is_put_whole_or_not_at_all(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "suite.toml", b"old")
+
+    def full_disk(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(step, full_disk)
+    with pytest.raises(OSError, match="No space"):
+        put(tmp_path / "suite.toml", b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"suite.toml": b"old"}
 
 
 def test_the_schema_is_what_a_reader_outside_expects() -> None:

@@ -14,8 +14,10 @@ import site_factory as factory
 from test_build import BOARD, contents
 
 from ganqbench.adapter import load_adapter
+from ganqbench.cell import Cell
 from ganqbench.site import SiteReport, build, earlier, names, stamps
 from ganqbench.site.earlier import MARKER
+from ganqbench.suite import load_suite
 
 OTHER = "sagan-cifar10"
 PACKAGE = stamps._package
@@ -127,6 +129,25 @@ def test_a_new_board_is_linked_from_every_page(results: Path, tmp_path: Path) ->
     assert {path for path in fresh if path.endswith(".html")} == {
         path.relative_to(out).as_posix() for path in out.rglob("*.html")
     }
+
+
+def test_a_version_that_becomes_whole_is_told_on_the_earlier_ones_page(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    *first, last = (cell for cell in load_suite("mini").cells() if cell.gan == factory.GAN)
+
+    def measure(cell: Cell) -> None:
+        where = cell.model_dump(mode="json")
+        factory.put(results, factory.document(cell.adapter, cell.method, str(cell.bits), cell=where))
+
+    for cell in first:
+        measure(cell)
+    build(results, out)
+    assert "has taken its place" not in (out / BOARD / "index.html").read_text()
+    measure(last)
+    fresh = made_anew(results, out)
+    assert f"{BOARD}/index.html" in fresh
+    assert "has taken its place" in (out / BOARD / "index.html").read_text()
+    assert f"{BOARD}/brevitas.ptq-mse.W8A8.s0.html" not in fresh
 
 
 def test_code_templates_and_layers_count(

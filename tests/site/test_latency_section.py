@@ -38,8 +38,11 @@ def test_everything_that_was_measured_is_told(said: str) -> None:
 
 def test_a_busy_machine_is_marked_and_a_quiet_one_is_not() -> None:
     assert "busy machine" not in section()
-    assert "busy machine" in section(busy=True, others=0.8)
-    assert "busy machine" in section(busy=True, others=None)
+    by_others, unknown = section(busy=True, others=0.8), section(busy=True, others=None)
+    assert "busy machine" in by_others
+    assert "Something else used the machine meanwhile: 0.8" in by_others
+    assert "busy machine" in unknown
+    assert "Unknown whether something else used the machine" in unknown
 
 
 def test_a_cell_without_a_graph_says_why() -> None:

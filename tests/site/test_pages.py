@@ -215,6 +215,18 @@ def test_an_earlier_suite_is_not_what_the_command_runs(tmp_path: Path) -> None:
     assert "This suite does not come with GANQBench" in own
 
 
+def test_a_checkpoints_record_is_run_again_on_its_file(tmp_path: Path) -> None:
+    """A method that only such records hold has no command: the reader hasn't got the file."""
+    cell = {"suite": "own", "suite_version": 0, "gan": "sagan-0123456789ab", "method": "their-own"}
+    record = factory.put(tmp_path / "results", factory.document(cell=cell))
+    build(tmp_path / "results", tmp_path / "site")
+    page = Reader(tmp_path / "site" / record.cell.path.with_suffix(".html"))
+    names = "--gan sagan-0123456789ab --adapter brevitas --method their-own --bits W8A8 --seed 0"
+    assert f"ganqbench run --checkpoint FILE {names}" in page.text
+    assert "--suite own" not in page.text
+    assert "ganqbench run" not in Reader(tmp_path / "site/methods/brevitas.their-own.html").text
+
+
 def test_findings_are_true_and_linked(small: tuple[Path, Path]) -> None:
     page = Reader(small[1] / "index.html")
     words = page.text.replace("\u00a0", " ")

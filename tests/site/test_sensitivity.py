@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +22,6 @@ from ganqbench.records.canonical import sha256
 from ganqbench.site import build
 from ganqbench.site.sensitivity import read_sensitivity
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks/sensitivity.py"
 LAYERS = [
     {"site": "model.0", "psnr": 38.0, "low": 37.5, "high": 38.5},
     {"site": "model.1", "psnr": 31.25, "low": 30.0, "high": 32.5},
@@ -79,28 +78,26 @@ def test_a_broken_file_is_said_plainly(tmp_path: Path, text: str) -> None:
     assert read_sensitivity(tmp_path / "absent.json") == ()
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("measure_sensitivity", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+def test_a_file_may_say_where_its_figures_come_from(tmp_path: Path) -> None:
+    bare, whole = tmp_path / "bare.json", tmp_path / "whole.json"
+    bare.write_text(json.dumps(measured()))
+    whole.write_text(json.dumps({"command": "python", "hardware": {"cores": 2}, "gans": measured()}))
+    assert read_sensitivity(whole) == read_sensitivity(bare) != ()
 
 
-def test_one_layer_is_quantized_and_no_other(script: ModuleType) -> None:
+def test_one_layer_is_quantized_and_no_other(script: Callable[[str], ModuleType]) -> None:
+    alone = script("sensitivity").alone
     torch.manual_seed(0)
     exact = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 3)).eval()
     images = torch.randn(2, 3, 8, 8)
     quantized = copy.deepcopy(exact)
     insert_quantizers(quantized, [(images,)], Bits(4, 8), Scheme())
     with torch.inference_mode():
-        assert torch.equal(script.alone(quantized, "none")(images), exact(images))
+        assert torch.equal(alone(quantized, "none")(images), exact(images))
         whole = quantized(images)
-        outputs = [script.alone(quantized, name)(images) for name in ("0", "2")]
+        outputs = [alone(quantized, name)(images) for name in ("0", "2")]
         assert not any(torch.equal(output, other) for output in outputs for other in (whole, exact(images)))
         # Alone, the last layer sees the full-precision output of the first.
-        first = script.alone(quantized, "0")
+        first = alone(quantized, "0")
         assert torch.equal(first[2](torch.relu(first[0](images))), exact[2](torch.relu(first[0](images))))
         assert torch.equal(quantized(images), whole)  # the original is left as it was
