@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,29 @@ FOLDER = Path(next(iter(ganqbench.recipes.__path__)))
 def test_no_recipe_reaches_the_metric_network_or_final_items(file: Path) -> None:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert node.value not in ("metric", "third", "final")
+            assert node.value.removesuffix(".safetensors") not in ("metric", "third", "final")
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("ganqbench") for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             assert not (node.module or "").startswith(("ganqbench.metrics", "ganqbench.harness"))
+
+
+def test_nothing_that_recipes_import_reaches_the_judge() -> None:
+    """Through others' imports, too."""
+    lines = [
+        "import sys",
+        *(f"import ganqbench.recipes.{file.stem}" for file in sorted(FOLDER.glob("[a-z]*.py"))),
+        "parts = {name.split('.')[1] for name in sys.modules if name.startswith('ganqbench.')}",
+        "print(sorted(parts & {'metrics', 'harness', 'site', 'cli', 'records'}))",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_recipes_say_what_they_are() -> None:
