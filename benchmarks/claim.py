@@ -30,7 +30,6 @@ from ganqbench.records.validate import validate
 from ganqbench.site.identity import space
 from ganqbench.suite import load_suite
 
-CONFIRM = f"confirm-v{load_suite('confirm').version}"
 _HEAD = (
     "| bits | method | seeds | Δ | SE | limit | each seed | in the third network | PSNR, dB | worst "
     "| precision | recall | CPU-s |",
@@ -38,14 +37,14 @@ _HEAD = (
 )
 
 
-def newest(results: Path) -> list[Record]:
-    """The records of suite `claim`, of each GAN those of its newest version that lacks no cell."""
-    suite = load_suite("claim")
+def newest(results: Path, name: str = "claim") -> list[Record]:
+    """The records of a suite, of each GAN those of its newest version that lacks no cell."""
+    suite = load_suite(name)
     wanted: dict[str, set[PurePosixPath]] = {}
     for cell in suite.cells():
         wanted.setdefault(cell.gan, set()).add(cell.path)
     found: dict[str, dict[int, list[Record]]] = {}
-    for folder in results.glob("claim-v*"):
+    for folder in results.glob(f"{name}-v*"):
         for _, record in validate(folder).records:
             versions = found.setdefault(record.cell.gan, {})
             versions.setdefault(record.cell.suite_version, []).append(record)
@@ -234,7 +233,7 @@ def main(arguments: list[str]) -> None:
     records = newest(chosen.results)
     if not records:
         parser.error(f"there are no valid records of suite claim in {chosen.results}: run it first")
-    again = [record for _, record in validate(chosen.results / CONFIRM).records]
+    again = newest(chosen.results, "confirm")
     influences = home() / FOLDER
     found = confirmed(rows(records, influences), again, influences)
     made = {"rows": found, "asked": verdicts(found), "duels": duels(found, records, influences)}
