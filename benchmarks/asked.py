@@ -128,8 +128,8 @@ def duel(ours: Row, theirs: Row, difference: Row, wish: Asked) -> str:
     return f"{won}; {'' if fewer else 'not '}{TIMES_BETTER:.0f} times less lost"
 
 
-def tables(found: Sequence[Row], duels: Sequence[Row]) -> Iterator[str]:
-    """Both as Markdown."""
+def tables(found: Sequence[Row], duels: Sequence[Row], third: Sequence[Row]) -> Iterator[str]:
+    """All of them as Markdown."""
     faithful_head = f"{LEAST_PSNR:.0f} dB; precision, recall within {MOST_MOVED}"
     yield f"| generator | asked | nearest row | found | | in the third network | | {faithful_head} |"
     yield "|---" * 8 + "|"
@@ -149,6 +149,9 @@ def tables(found: Sequence[Row], duels: Sequence[Row]) -> Iterator[str]:
     if duels:
         yield ""
         yield from _duels(duels)
+    if third:
+        yield from ("", "The same in the third network:", "")
+        yield from _duels(third)
 
 
 def _duels(duels: Iterable[Row]) -> Iterator[str]:

@@ -186,7 +186,7 @@ def page(document: Mapping[str, Any]) -> str:
         "is as good as full precision. The first interval is over inputs and holds for these seeds; the "
         "second, by Student's t, for others too, and is wide with three of them.",
         "",
-        *tables(document["asked"], document["duels"]),
+        *tables(document["asked"], document["duels"], document["duels_in_the_third_network"]),
     ]
     for gan in dict.fromkeys(row["gan"] for row in document["rows"]):
         own = [row for row in document["rows"] if row["gan"] == gan]
@@ -236,7 +236,12 @@ def main(arguments: list[str]) -> None:
     again = newest(chosen.results, "confirm")
     influences = home() / FOLDER
     found = confirmed(rows(records, influences), again, influences)
-    made = {"rows": found, "asked": verdicts(found), "duels": duels(found, records, influences)}
+    made = {
+        "rows": found,
+        "asked": verdicts(found),
+        "duels": duels(found, records, influences),
+        "duels_in_the_third_network": duels(rows(again, influences), again, influences),
+    }
     document = publish(__file__, arguments, chosen, made)
     if chosen.out:
         chosen.out.with_suffix(".md").write_text(page(document), encoding="utf-8")

@@ -150,7 +150,7 @@ def test_the_nearest_row_of_ours_is_judged(script: Callable[[str], ModuleType]) 
     )
     assert not sure["faithful"]
     assert found["big"]["verdict"] == "missed"  # the worst image
-    page = "\n".join(asked.tables(list(found.values()), []))
+    page = "\n".join(asked.tables(list(found.values()), [], []))
     assert "| reached | +6.20 %, SE 0.10 % | missed | no |" in page
 
 
