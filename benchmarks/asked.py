@@ -134,7 +134,7 @@ def tables(found: Sequence[Row], duels: Sequence[Row], third: Sequence[Row]) -> 
     yield f"| generator | asked | nearest row | found | | in the third network | | {faithful_head} |"
     yield "|---" * 8 + "|"
     for row in found:
-        third = row["third"] or "-", row["third_verdict"] or "-"
+        again = row["third"] or "-", row["third_verdict"] or "-"
         faithful = "-" if row["faithful"] is None else "yes" if row["faithful"] else "no"
         cells = (
             row["gan"],
@@ -142,7 +142,7 @@ def tables(found: Sequence[Row], duels: Sequence[Row], third: Sequence[Row]) -> 
             f"`{row['method']}`",
             row["found"],
             row["verdict"],
-            *third,
+            *again,
             faithful,
         )
         yield f"| {' | '.join(cells)} |"

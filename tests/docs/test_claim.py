@@ -103,6 +103,12 @@ def test_a_cell_that_failed_is_not_left_out(claim: ModuleType, tmp_path: Path) -
         claim.rows(records, tmp_path)
 
 
+DUEL = {
+    **{"gan": GAN, "bits": "W4A8", "ours": "ganq.sure", "theirs": "brevitas.gptq", "verdict": "better"},
+    **{"delta": -1.0, "half": 0.5, "half_over_inputs": 0.2, "exact": True, "psnr": 3.0, "seeds": [0, 1, 2]},
+}
+
+
 def row(delta: float, se: float, **more: Any) -> dict[str, Any]:
     made = {"delta": delta, "se": se, "limit": delta + 1.96 * se, "seeds": [0, 1, 2], "each": [delta] * 3}
     return (
@@ -150,8 +156,10 @@ def test_the_nearest_row_of_ours_is_judged(script: Callable[[str], ModuleType]) 
     )
     assert not sure["faithful"]
     assert found["big"]["verdict"] == "missed"  # the worst image
-    page = "\n".join(asked.tables(list(found.values()), [], []))
+    page = "\n".join(asked.tables(list(found.values()), [], [DUEL]))
     assert "| reached | +6.20 %, SE 0.10 % | missed | no |" in page
+    assert "in the third network:" in page
+    assert "-1.0 ±0.2 % over inputs, ±0.5 %" in page
 
 
 @pytest.mark.parametrize(
