@@ -96,7 +96,7 @@ def _of_distances(gan: str, wish: Asked, row: Row) -> dict[str, Any]:
 
 
 def _of_pixels(gan: str, row: Row) -> dict[str, Any]:
-    reached = (row["psnr"], row["worst"]) >= FULL_SIZE and row["worst"] >= FULL_SIZE[1]
+    reached = row["psnr"] >= FULL_SIZE[0] and row["worst"] >= FULL_SIZE[1]
     return {
         "gan": gan,
         "asked": f"{row['bits']}: PSNR of {FULL_SIZE[0]:.0f} dB in the mean, {FULL_SIZE[1]:.0f} dB at worst",

@@ -48,9 +48,10 @@ class OfficialEntry(ZooEntry):
         try:
             checkpoint = read_official(path)
             if checkpoint.arch != self.arch:
+                where = path if brought else self.download.source
                 raise UserError(
-                    f"{self.download.source} holds a {checkpoint.arch} and not a {self.arch}.",
-                    "Check the address or the mirror.",
+                    f"{where} holds a {checkpoint.arch} and not a {self.arch}.",
+                    "Put the right file there." if brought else "Check the address or the mirror.",
                 )
             return self._build(checkpoint.state_dict, checkpoint.kwargs)
         except UserError:

@@ -76,5 +76,5 @@ def _named(file: IO[bytes]) -> Iterator[str]:
                     texts.append(last)
                 if seen == _MOST:
                     return
-    except Exception:
+    except Exception:  # a damaged pickle fails in any way, and names nothing more
         return

@@ -224,6 +224,9 @@ def test_a_wrong_file_of_the_user_is_left_to_the_user(cache):
     with pytest.raises(UserError):
         load("cyclegan-horse2zebra", offline=True)
     assert kept(cache) == ["cyclegan-horse2zebra.pth"]
+    torch.save(ResnetGenerator(ngf=4).state_dict(), cache / "stylegan2-ffhq256.pkl")
+    with pytest.raises(UserError, match=r"official.*stylegan2-ffhq256.pkl holds a cyclegan-resnet"):
+        load("stylegan2-ffhq256", offline=True)
 
 
 def test_a_mirrored_folder_may_have_the_publishers_names(cache, monkeypatch, tmp_path):
