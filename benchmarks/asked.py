@@ -1,9 +1,9 @@
-"""What is asked of suite `claim`, row by row of its page, and whether it is reached.
+"""The targets of suite `claim`, row by row of its page, and whether they are reached.
 
 A limit is the paired difference to full precision's Fréchet distance plus 1.96 standard errors, in per cent
 of that distance. It is *reached* where it is no greater than asked, its standard error is small enough for
 such a limit to mean something, and no single seed is more than a point above it; *missed* where the whole
-interval lies beyond; else *not decided*.
+interval lies beyond; else *open*. PSNR targets are *met* or *not met* by the values themselves.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _rank(row: Row, wish: Asked) -> tuple[int, float]:
-    order = ("reached", "not decided", "missed")
+    order = ("reached", "open", "missed")
     return order.index(verdict(row, wish)), row["limit"]
 
 
@@ -77,7 +77,7 @@ def verdict(row: Row, wish: Asked) -> str:
     several = len(row["seeds"]) >= 3
     if row["limit"] <= wish.limit and row["se"] <= wish.error and steady and several:
         return "reached"
-    return "not decided"
+    return "open"
 
 
 def _of_distances(gan: str, wish: Asked, row: Row) -> dict[str, Any]:
@@ -96,13 +96,13 @@ def _of_distances(gan: str, wish: Asked, row: Row) -> dict[str, Any]:
 
 
 def _of_pixels(gan: str, row: Row) -> dict[str, Any]:
-    reached = row["psnr"] >= FULL_SIZE[0] and row["worst"] >= FULL_SIZE[1]
+    met = row["psnr"] >= FULL_SIZE[0] and row["worst"] >= FULL_SIZE[1]
     return {
         "gan": gan,
         "asked": f"{row['bits']}: PSNR of {FULL_SIZE[0]:.0f} dB in the mean, {FULL_SIZE[1]:.0f} dB at worst",
         "method": row["method"],
         "found": f"{row['psnr']:.2f} dB, {row['worst']:.2f} dB",
-        "verdict": "reached" if reached else "missed",
+        "verdict": "met" if met else "not met",
         "third": None,
         "third_verdict": None,
         "faithful": None,
@@ -131,7 +131,7 @@ def duel(ours: Row, theirs: Row, difference: Row, wish: Asked) -> str:
 def tables(found: Sequence[Row], duels: Sequence[Row], third: Sequence[Row]) -> Iterator[str]:
     """All of them as Markdown."""
     faithful_head = f"{LEAST_PSNR:.0f} dB; precision, recall within {MOST_MOVED}"
-    yield f"| generator | asked | nearest row | found | | in the third network | | {faithful_head} |"
+    yield f"| generator | target | nearest row | found | | in the third network | | {faithful_head} |"
     yield "|---" * 8 + "|"
     for row in found:
         again = row["third"] or "-", row["third_verdict"] or "-"

@@ -12,6 +12,14 @@ from mkdocs.structure.files import File, Files
 from ganqbench.cli.main import cli
 
 GUIDE = Path(__file__).parents[1] / "CONTRIBUTING.md"
+ENVIRONMENT = """## Environment
+
+| variable | what it sets |
+|---|---|
+| `GANQBENCH_HOME` | the cache folder; by default `ganqbench` in `XDG_CACHE_HOME`, or in `~/.cache` |
+| `GANQBENCH_MIRROR` | folder or address of [official weights](tutorial.md#official-checkpoints) |
+| `GANQBENCH_PASS` | names, with spaces between them, of further variables that a cell's process sees |
+"""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -34,7 +42,7 @@ def guide() -> str:
 
 def commands() -> str:
     """A section for each command: what it does and its options."""
-    return "# Commands\n\n" + "\n".join(_sections(click.Context(cli, info_name="ganqbench")))
+    return "# Commands\n\n" + "\n".join([*_sections(click.Context(cli, info_name="ganqbench")), ENVIRONMENT])
 
 
 def _sections(context: click.Context) -> Iterator[str]:

@@ -50,7 +50,7 @@ def deploy(
     keep: bool,
     as_json: bool,
 ) -> None:
-    """Run CELLS as graphs of integers in every runtime here, beside full precision in all of them.
+    """Run CELLS as integer graphs in every runtime here, beside full precision in all of them.
 
     Each of CELLS is a record's file, whose `deploy` part is then replaced, or
     SUITE/GAN/ADAPTER.METHOD[+RECIPE].BITS.sSEED, which is only printed. A record has to be current;
@@ -108,7 +108,7 @@ def _table(text: str, found: Deploy) -> str:
             f": {found.file_bytes} bytes, {found.file_bytes / found.float_bytes:.3f} of full precision"
         )
     if found.reason is not None:
-        lines.append(f"  no graph of integers: {found.reason}")
+        lines.append(f"  no integer graph: {found.reason}")
     lines += [f"  {line.runtime} {line.kind}: {_sentence(line)}" for line in found.runtimes]
     if found.busy:
         others = "an unknown number of" if found.others is None else f"{found.others:g}"

@@ -30,7 +30,7 @@ from ganqbench.harness.gans import Gans
 )
 @own_checkpoint
 def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> None:
-    """Quantize CELL again and write it as a graph of integers to --out.
+    """Quantize CELL again and write it as an integer graph to --out.
 
     CELL is a record's file, or SUITE/GAN/ADAPTER.METHOD[+RECIPE].BITS.sSEED, as in
     mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0. A record has to be current. The file is checked, and its

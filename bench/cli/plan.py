@@ -11,7 +11,11 @@ import click
 
 @click.command()
 @click.option(
-    "--suite", "suite_name", default="mini", show_default=True, help="Suite, see `ganqbench list suites`."
+    "--suite",
+    "suite_name",
+    default="mini",
+    show_default=True,
+    help="Suite of `ganqbench list suites`, or a file ending in .toml.",
 )
 @click.option("--workers", type=click.IntRange(1, 4096), help="Cells at a time; by default one per core.")
 @click.option(

@@ -22,7 +22,7 @@ def reference() -> None:
     show_default=True,
     help="Feature network: embedded, third, inception or dinov2 (needs timm).",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="Folder of the network's weights' file.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Folder with the network's weights file.")
 @click.option("--download", is_flag=True, help="Get Inception's weights from their publisher, checked.")
 @click.option(
     "--out",

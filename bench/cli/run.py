@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--suite", "suite_name", default="mini", show_default=True, help="Suite, see `ganqbench list suites`."
+    "--suite",
+    "suite_name",
+    default="mini",
+    show_default=True,
+    help="Suite of `ganqbench list suites`, or a file ending in .toml.",
 )
 @click.option("--gan", "gans", multiple=True, help="Only this GAN; may be given again.")
 @click.option("--adapter", "adapters", multiple=True, help="Only this adapter; may be given again.")

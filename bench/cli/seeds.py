@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.argument("results", type=click.Path(path_type=Path), default=Path("results"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def seeds(results: Path, as_json: bool) -> None:
-    """Combine the seeds of every configuration that has several.
+    """Combine the seeds of every row that has several.
 
     The mean over seeds of the paired delta to FP32, its standard error over inputs (influence values
     averaged over the seeds first), the standard deviation between seeds, and a 95 % interval of both.
@@ -41,7 +41,7 @@ def seeds(results: Path, as_json: bool) -> None:
     for row in rows:
         click.echo(_line(row))
     if not rows:
-        click.echo("No configuration has a delta to FP32 under two or more seeds.")
+        click.echo("No row has a delta to FP32 under two or more seeds.")
 
 
 def _line(row: SeedRow) -> str:

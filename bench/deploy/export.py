@@ -1,4 +1,4 @@
-"""Write a fake-quantized generator as a graph of integers.
+"""Write a fake-quantized generator as an integer graph.
 
 One way for every backend: the full-precision generator's graph, with the quantized one's
 parameters and with QuantizeLinear and DequantizeLinear where its products round their operands. What

@@ -1,4 +1,4 @@
-"""What a cell's generator costs as a graph of integers, beside the best of full precision.
+"""What a cell's generator costs as an integer graph, beside the best of full precision.
 
 Every runtime gets the same bytes and items. Images come first: a graph whose images are not those of
 the module that was measured has no latency. Whatever a runtime lacks is a reason in the result.
@@ -60,7 +60,7 @@ class _Images(nn.Module):
 def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _: None) -> dict[str, Any]:
     """The `deploy` part of the record with resume key `key`, as its schema has it.
 
-    `say` is told what is being done. Raises nothing for a cell without a graph of integers or a runtime
+    `say` is told what is being done. Raises nothing for a cell without an integer graph or a runtime
     that isn't there: the part says why.
     """
     torch.set_num_threads(settings.threads)
@@ -128,7 +128,7 @@ def _graphs(prepared: Prepared, settings: Settings, say: Say) -> tuple[dict[str,
         return {}, error.problem
     except Exception as error:  # exporters raise classes of their own
         return {}, f"the export failed: {first_line(error)}"
-    say("graph of integers written")
+    say("integer graph written")
     found = {}
     for engine in settings.engines:
         found[engine] = usual

@@ -31,7 +31,7 @@ def export_cell(cell: Cell, suite: Suite, gans: Gans, *, rewrite: bool, least_ps
     Raises UserError where there is none, or its images agree by less than `least_psnr` dB.
     """
     if cell.is_baseline:
-        raise UserError("Full precision has no graph of integers.", "Choose a quantized cell.")
+        raise UserError("Full precision has no integer graph.", "Choose a quantized cell.")
     prepared = prepare(cell, suite, gans)
     model = serialised(prepared.graph(), rewrite=rewrite)
     module = prepared.module

@@ -40,7 +40,7 @@ class Prepared:
     few: Inputs
 
     def graph(self) -> ModelProto:
-        """The quantized generator's graph of integers; UserError where there is none."""
+        """The quantized generator's integer graph; UserError where there is none."""
         if isinstance(self.module, IntegerSession):
             import onnx
 

@@ -53,8 +53,8 @@ def unjudged(found: ZooEntry, protocol: Protocol) -> Skip | None:
     absent = [path for path in judge_files(found, protocol).values() if not path.is_file()]
     if not absent:
         return None
-    names = " and ".join(f"{path.parent.name}/{path.name}" for path in absent)
+    names = ", ".join(f"{path.parent.name}/{path.name}" for path in absent)
     return Skip(
-        f"{found.name} is judged in the features of {protocol.extractor}, and {names} is not in the cache "
-        "folder that `ganqbench doctor` names; `ganqbench reference build` makes references"
+        f"{found.name} is judged in the features of {protocol.extractor}; missing from the cache folder that "
+        f"`ganqbench doctor` names: {names}. `ganqbench reference build` makes references"
     )

@@ -24,11 +24,11 @@ def deploy_faults(record: Record, deploy: Deploy) -> Iterator[str]:
         yield f"deploy: {' '.join(name)} stands there twice"
     integer = [line for line in deploy.runtimes if line.kind == "int8"]
     if record.cell.is_baseline and integer:
-        yield "deploy: full precision has no graph of integers"
+        yield "deploy: full precision has no integer graph"
     if bool(integer) and deploy.file_bytes is None:
-        yield "deploy.file_bytes: there are graphs of integers, but no file"
+        yield "deploy.file_bytes: there are latencies of an integer graph, but no file"
     if not integer and not record.cell.is_baseline and deploy.reason is None:
-        yield "deploy.reason: there is no graph of integers, and nothing says why"
+        yield "deploy.reason: there is no integer graph, and nothing says why"
     for line in timed:
         yield from _line_faults(line, record)
     lowest = min((line.parity.psnr for line in timed if line.kind == "int8" and line.parity), default=None)

@@ -1,4 +1,4 @@
-"""The part of a record that says what its generator costs as a graph of integers."""
+"""The part of a record that says what its generator costs as an integer graph."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Deployed(Part):
 
 
 class Deploy(Part):
-    """What a cell's generator costs as a graph of integers, measured apart from its other numbers.
+    """What a cell's generator costs as an integer graph, measured apart from its other numbers.
 
     `key` is the resume key of the record that it belongs to. `parity_psnr` is the lowest parity of a timed
     integer graph. `saturating` are the runtimes whose sums overflow on this CPU: there, weights

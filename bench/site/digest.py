@@ -23,11 +23,13 @@ _COLUMNS = ("fid_delta", "psnr", "calibration_s")
 
 _INTRODUCTION = """# Findings
 
-Made of the committed records by `python -m ganqbench.site.digest results docs/findings.md`; a test
-compares. A difference to FP32 is paired (the same inputs), with its 95 % interval in brackets, in the
-network that judges the board.
+The tables and what is said of each board are computed from the committed records by `python -m
+ganqbench.site.digest results docs/findings.md`; a test compares. The list that follows and the one under
+*What each ingredient does* are conclusions, drawn by hand from suites `study` 1, `few` 1, `claim` 2 and
+`confirm` 2. A difference to FP32 is paired (the same inputs), in the network that judges the board. In
+brackets is its 95 % interval; over several seeds, what the intervals of all of them span.
 
-In the order of what they cost, the recipes are:
+From the cheapest to the dearest, what works is:
 
 1. **Evening out, then range setting.** At W8A8: ranges of least squared error per output channel, after
    input channels (SmoothQuant) and images have been brought to one size (`ganq.even`; `ganq.smooth` is
@@ -48,7 +50,7 @@ In the order of what they cost, the recipes are:
 
 What is only calibrated may have the distance of full precision in one network and not in another, and with
 one seed and not with the next. Training narrows that gap and doesn't always close it: [the claim](claim.md)
-has the seeds, the third network, and what was asked beside what was reached.
+has the seeds, the third network, and the targets beside what was reached.
 """
 
 

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
 
 from ganqbench.site import format as fmt
+from ganqbench.site.asides import asides
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.columns import BY_KEY, Column
 from ganqbench.site.confirmed import Opinion, opinions
 from ganqbench.site.judge import MARGIN
-from ganqbench.site.names import backend
 from ganqbench.site.row import Row
-
-NEAR_PSNR = 1.0
-"""How many dB below the best a method may lie and still be offered as the quick one."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a sentence; `path` is where it leads, `strong` what the eye should catch."""
-
-    text: str
-    path: str | None = None
-    strong: bool = False
-
-
-Sentence = tuple[Part, ...]
+from ganqbench.site.sentence import Part, Sentence, link, table, value_text
 
 
 def headlines(board: Board, shown: Iterable[Board]) -> tuple[Sentence, ...]:
@@ -38,31 +22,9 @@ def headlines(board: Board, shown: Iterable[Board]) -> tuple[Sentence, ...]:
     return (*_no_rank(board), *_best(board, opinions(board, shown)), *_cheapest(board), *_free(board))
 
 
-def asides(board: Board) -> tuple[Sentence, ...]:
-    """What else a board says: the price of bits, the quick methods, each backend's first."""
-    return (*_price_of_bits(board), *_quick(board), *_backends(board), *_without_result(board))
-
-
 def findings(board: Board, shown: Iterable[Board]) -> tuple[Sentence, ...]:
     """What a board says among those shown, most important first."""
     return (*headlines(board, shown), *asides(board))
-
-
-def value_text(board: Board, row: Row) -> str:
-    """A row's leading number with its unit: `41.32 dB`."""
-    unit = f"{fmt.SPACE}{board.lead.unit}" if board.lead.unit else ""
-    return f"{board.lead.text(row.get(board.lead.key))}{unit}"
-
-
-def _link(board: Board, row: Row, text: str = "") -> Part:
-    """A part that names a row, and the layers that are not held to its width."""
-    aside = f" with {row.declared.short}" if row.declared else ""
-    return Part(f"{text or row.name}{aside}", f"{board.path}#{row.id}")
-
-
-def _table(board: Board, text: str) -> Part:
-    """A part that speaks of all rows."""
-    return Part(text, f"{board.path}#results")
 
 
 def _best(board: Board, second: Mapping[str, Opinion]) -> Iterator[Sentence]:
@@ -72,7 +34,7 @@ def _best(board: Board, second: Mapping[str, Opinion]) -> Iterator[Sentence]:
             Part(f"{board.first_word} " if board.no_rank else "Best at "),
             Part(bits, strong=True),
             Part(": "),
-            _link(board, row),
+            link(board, row),
             Part(f", with {board.lead.article} {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{_details(board, row)}{_tie_text(board, row, len(ties))}."),
@@ -99,7 +61,7 @@ def _uniform(board: Board, bits: str, second: Mapping[str, Opinion]) -> Iterator
             Part(f"{board.first_word} " if board.no_rank else "Best with "),
             Part(f"every layer at {bits}" if not board.no_rank else f"{bits} in every layer", strong=True),
             Part(": "),
-            _link(board, row),
+            link(board, row),
             Part(f", with {board.lead.article} {board.lead.title} of "),
             Part(value_text(board, row), strong=True),
             Part(f"{_details(board, row)}."),
@@ -112,7 +74,8 @@ def _details(board: Board, row: Row) -> str:
     span = row.span(board.lead.key)
     text = ""
     if span:
-        text += f" (95{fmt.SPACE}% interval {board.lead.text(span[0])} to {board.lead.text(span[1])})"
+        what = f"95{fmt.SPACE}% interval" if row.seeds_ok == 1 else f"95{fmt.SPACE}% intervals of its seeds"
+        text += f" ({what} {board.lead.text(span[0])} to {board.lead.text(span[1])})"
     step = board.yardstick
     if step is not board.lead and row.get(step.key) is not None:
         text += f", {_against_fp32(step, row, _weight(row))}"
@@ -155,7 +118,7 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
     rows = [row for row in board.results if row.judged and row.judged.holds and row.get("bytes") is not None]
     if not rows:
         yield (
-            _table(board, "No row"),
+            table(board, "No row"),
             Part(f" is shown to be no worse than FP32 within {margin} of its FID."),
         )
         return
@@ -172,7 +135,7 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
     ]
     for place, row in enumerate(shown[:3]):
         spent = f" ({fmt.seconds(row.get('calibration_s'))})" if row.get("calibration_s") is not None else ""
-        parts += [Part(", " if place else ""), _link(board, row), Part(spent)]
+        parts += [Part(", " if place else ""), link(board, row), Part(spent)]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
     are = "is" if len(rows) == 1 else "are"
     yield (*parts, Part(f"{more}; {len(rows)} of {fmt.plural(len(board.results), 'row')} {are} no worse."))
@@ -188,110 +151,17 @@ def _free(board: Board) -> Iterator[Sentence]:
     if not holding:
         return
     if not first:
-        yield (_table(board, "No backend"), Part(" is no worse than FP32 by calibration alone."))
+        yield (table(board, "No backend"), Part(" is no worse than FP32 by calibration alone."))
         return
     parts = [Part("For free, no worse than FP32 by calibration alone: ")]
     for place, row in enumerate(first.values()):
-        parts += [Part(f"{', ' if place else ''}{row.backend.label} down to "), _link(board, row, row.bits)]
+        parts += [Part(f"{', ' if place else ''}{row.backend.label} down to "), link(board, row, row.bits)]
     yield (*parts, Part("."))
-
-
-def _price_of_bits(board: Board) -> Iterator[Sentence]:
-    best = list(board.best().values())
-    for wide, narrow in pairwise(best):
-        if wide.get("bytes") is None or narrow.get("bytes") is None:
-            continue
-        change = (narrow.get(board.lead.key) or 0) - (wide.get(board.lead.key) or 0)
-        loss = change if board.lead.better == "less" else -change
-        if loss <= 0:
-            continue
-        unit = f"{fmt.SPACE}{board.lead.unit}" if board.lead.unit else f" {board.lead.title}"
-        apart = "" if board.surely_better(wide, narrow) else " (intervals overlap)"
-        yield (
-            Part("From "),
-            _link(board, wide, wide.bits),
-            Part(" to "),
-            _link(board, narrow, narrow.bits),
-            Part(f" the {_first(board)} method loses {board.lead.text(loss)}{unit}{apart}; "),
-            Part("the packed model goes from "),
-            Part(f"{fmt.size(wide.get('bytes'))} to {fmt.size(narrow.get('bytes'))}", strong=True),
-            Part("."),
-        )
-
-
-def _quick(board: Board) -> Iterator[Sentence]:
-    for bits, best in board.best().items():
-        rows = [row for row in board.results if row.bits == bits and row.get("calibration_s") is not None]
-        near = [row for row in rows if _near(board, row, best)]
-        if best not in rows or not near:
-            continue
-        quick = min(near, key=lambda row: (row.get("calibration_s") or 0, row.id))
-        spent, saved = best.get("calibration_s") or 0, quick.get("calibration_s") or 0
-        if saved > spent / 2:
-            continue
-        overlap = "" if board.surely_better(best, quick) else " (intervals overlap)"
-        yield (
-            Part(f"In a hurry at {bits}: "),
-            _link(board, quick),
-            Part(f", with {value_text(board, quick)}{overlap} after {fmt.seconds(saved)} of calibration; "),
-            Part(f"the first takes {fmt.seconds(spent)}."),
-        )
-
-
-def _near(board: Board, row: Row, best: Row) -> bool:
-    """Not set apart from the best; by PSNR also what lies close to it."""
-    value, aim = row.get(board.lead.key), best.get(board.lead.key)
-    if value is None or aim is None:
-        return False
-    if row.span(board.yardstick.key) and not board.surely_better(best, row):
-        return True
-    return board.lead.key == "psnr" and value >= aim - NEAR_PSNR
-
-
-def _backends(board: Board) -> Iterator[Sentence]:
-    for bits, best in board.best().items():
-        first: dict[str, Row] = {}
-        for row in board.results:
-            if row.bits == bits:
-                first.setdefault(row.adapter, row)
-        if len(first) < 2:
-            continue
-        parts = [Part(f"{_first(board).capitalize()} of each backend at {bits}: ")]
-        for place, (adapter, row) in enumerate(first.items()):
-            parts.append(Part(f"{', ' if place else ''}{backend(adapter).label} "))
-            parts.append(_link(board, row, value_text(board, row)))
-        rest = [row for row in first.values() if row is not best]
-        tied = board.tied(best, rest)
-        apart = "" if not tied else f"; {_several(len(tied), len(rest))} overlap with the first's"
-        yield (*parts, Part(f"{apart}."))
-
-
-def _first(board: Board) -> str:
-    """Where the order is no ranking, the row in front is the first and not the best."""
-    return "first" if board.no_rank else "best"
-
-
-def _several(tied: int, rest: int) -> str:
-    return "all intervals" if tied == rest else f"the intervals of {tied} of the others"
 
 
 def _no_rank(board: Board) -> Iterator[Sentence]:
     if board.no_rank:
         yield (
-            _table(board, f"The order by {board.lead.title}"),
+            table(board, f"The order by {board.lead.title}"),
             Part(f" is no ranking here ({board.no_rank})."),
-        )
-
-
-def _without_result(board: Board) -> Iterator[Sentence]:
-    failed = sum(row.status == "failed" for row in board.rows)
-    skipped = sum(row.status == "skipped" for row in board.rows)
-    counts = [f"{count} {word}" for count, word in ((failed, "failed"), (skipped, "unsupported")) if count]
-    if counts:
-        total = fmt.plural(failed + skipped, "row has", "rows have")
-        first = board.without_result()[0]
-        yield (
-            Part(f"{total} no result ({', '.join(counts)}); "),
-            Part("the reasons", f"{board.path}#{first.id}"),
-            Part(" stand in the table."),
         )

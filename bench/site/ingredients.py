@@ -23,12 +23,13 @@ _HEAD = """## What each ingredient does
 
 Of suite `study`, one factor at a time. Each cell has the paired difference to FP32's distance in per cent of
 that distance, its 95 % interval in brackets, and the PSNR to FP32's images; over several seeds the mean, with
-the least and the greatest end. A table is in the order of the mean PSNR. The differences between these rows
-are under [what one step adds](ablation.md).
+the least and the greatest end of their intervals. A table is in the order of the mean PSNR. The differences
+between these rows are under [what one step adds](ablation.md).
 
 - **Rounding decides.** No step brings the images as much nearer as rounding with compensation. Learned
   rounding layer by layer (AdaRound) comes next; block by block (BRECQ, QDrop) the images come no nearer here.
-- **8-bit ends** bring the images nearer still. Their distance to the data does not follow.
+- **8-bit ends** bring the images nearer still. Their distance to the data rises on SAGAN, is not shown to
+  change on StyleGAN2, and falls on the CycleGAN once trained for a hundred steps.
 - **Ranges** of least squared error are worth having while weights are rounded to nearest, and percentiles of
   activations do the same. A step for each output channel brings the images no nearer than one for all.
 - **Training** from a good start brings the images nearer the longer it is; the distance comes down on SAGAN
@@ -37,8 +38,9 @@ are under [what one step adds](ablation.md).
 - **The parts of a recipe** (losses, average, a small adversarial term, dampening) hardly change the images,
   and the distance by a few per cent at most, where another calibration set moves it by one or two. An
   adversarial term alone came no nearer to full precision at any step: its row is the start, unchanged.
-- **Calibration.** Ranges of extremes or of least squared error gain nothing from more than 16 inputs;
-  compensation does, and on SAGAN and StyleGAN2 Brevitas' GPTQ breaks down without them.
+- **Calibration.** With more than 16 inputs, ranges of extremes or of least squared error get worse on
+  StyleGAN2, those of `ganq.even` on SAGAN, and they improve nowhere surely; compensation gains, and on SAGAN
+  and StyleGAN2 Brevitas' GPTQ breaks down without them.
 - **Emoji** are few, and the order by distance is not that by PSNR: rows whose images are far from full
   precision's may lie nearer to the data. PSNR is the safer guide there.
 - **Beyond W4A8** a loss is shown on SAGAN and StyleGAN2 at W3A8, and on all three at W2A8 and W4A4.

@@ -14,11 +14,12 @@ from ganqbench.records.schema import MIN_COVERAGE
 from ganqbench.site import format as fmt
 from ganqbench.site import names, suites
 from ganqbench.site.ablation import ablation
+from ganqbench.site.asides import asides
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.catalogue import BackendPage, catalogue
 from ganqbench.site.columns import METRICS
 from ganqbench.site.command import command
-from ganqbench.site.findings import asides, headlines
+from ganqbench.site.findings import headlines
 from ganqbench.site.heatmap import heatmaps
 from ganqbench.site.identity import space
 from ganqbench.site.judge import MARGIN

@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ganqbench.errors import UserError
-from ganqbench.site import findings, names, whisker
 from ganqbench.site import format as fmt
+from ganqbench.site import names, sentence, whisker
 from ganqbench.site.catalogue import backend_path, method_path
 from ganqbench.site.heatmap import SHADES
 from ganqbench.site.pages import Page
@@ -61,7 +61,7 @@ def environment(folder: Path, documented: bool = False) -> Environment:
         "backend_path": backend_path,
         "shade_texts": SHADES,
         "states": names.STATES,
-        "value_text": findings.value_text,
+        "value_text": sentence.value_text,
     }
     return made
 

@@ -1,4 +1,4 @@
-"""Fake-quantized generators written as graphs of integers."""
+"""Fake-quantized generators written as integer graphs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from small_generators import ARCHITECTURES, small, small_inputs
 from torch import Tensor, nn
 
 from ganqbench.adapter import load_adapter
@@ -24,33 +25,18 @@ from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.generator import Generator, Inputs
-from ganqbench.zoo.sagan import SAGAN
-from ganqbench.zoo.stylegan2 import StyleGAN2
-
-
-def made(arch: str) -> tuple[Generator, Inputs]:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(1)
-        if arch == "cyclegan":
-            return ResnetGenerator(ngf=8, n_blocks=1).eval(), (torch.rand(4, 3, 16, 16) * 2 - 1,)
-        generator: Generator
-        if arch == "sagan":
-            generator = SAGAN((16, 8, 8), z_dim=8, classes=3, attention=(1,))
-            nn.init.ones_(generator.blocks[1][0].sigma)  # type: ignore[index,union-attr,arg-type]
-        else:
-            generator = StyleGAN2((8, 8, 4), z_dim=8, w_dim=8, mapping_layers=2)
-    return generator.eval(), generator.sample_inputs(4, 0)
 
 
 def quantized(arch: str, bits: str, method: str = "ptq-mse") -> tuple[nn.Module, Generator, Inputs]:
-    generator, inputs = made(arch)
+    generator = small(arch, seed=1)
+    inputs = small_inputs(generator, 4)
     fields = {"suite": "test", "suite_version": 0, "gan": arch, "adapter": "ganq", "seed": 0}
     cell = Cell.model_validate({**fields, "method": method, "bits": bits})
     return load_adapter("ganq").quantize(copy.deepcopy(generator), [inputs], cell), generator, inputs
 
 
 @pytest.mark.parametrize("bits", ["W8A8", "W4A8"])
-@pytest.mark.parametrize("arch", ["cyclegan", "sagan", "stylegan2"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_graph_gives_the_generators_images_in_integers(arch: str, bits: str) -> None:
     module, generator, inputs = quantized(arch, bits)
     model = quantized_graph(module, generator, inputs)
@@ -78,7 +64,8 @@ def test_ranges_that_move_are_refused_with_a_reason() -> None:
 
 
 def test_full_precision_is_refused_with_a_reason() -> None:
-    generator, inputs = made("cyclegan")
+    generator = small("cyclegan", seed=1)
+    inputs = small_inputs(generator, 4)
     with pytest.raises(UserError, match=r"model\.1 can't be exported"):
         quantized_graph(copy.deepcopy(generator), generator, inputs)
 
