@@ -81,6 +81,9 @@ class TorchAOPT2E(Adapter):
             else:
                 quantizer = OperandQuantizer(cell.bits, options["observer"], options.get("settings", {}))
             prepared = prepare_pt2e(exported, quantizer)
+            for observer in prepared.modules():
+                if hasattr(observer, "dst_nbins"):  # its search assumes 256 levels, whatever it was given
+                    observer.dst_nbins = observer.quant_max - observer.quant_min + 1
             for inputs in calibration:
                 prepared(*inputs)
             model: fx.GraphModule = convert_pt2e(prepared)

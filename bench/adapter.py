@@ -88,7 +88,7 @@ class Adapter(ABC):
         """The reason why this cell can't run here: a missing distribution, or what `declines` says."""
         if self.missing:
             names = " ".join(self.missing)
-            return Skip(f"{self.name} needs {names}, which is not installed: pip install {names}")
+            return Skip(f"{self.name} needs {names}, which is not installed")
         return self.declines(cell)
 
     def declines(self, cell: Cell) -> Skip | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import runpy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
 # How long an example takes says nothing of the code where others keep the machine busy.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+# Helpers of several folders: tests are imported by path and not as packages.
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder of this run's, shared by its processes: that of whoever runs the tests is left alone."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANQBENCH_HOME", str(folder / "ganqbench-home"))
+        patch.delenv("GANQBENCH_MIRROR", raising=False)
+        yield
 
 
 @pytest.fixture
@@ -55,13 +72,14 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
 
 
 METHOD = re.compile(r"^tests/conformance/.*[\[-](\w+\.[\w-]+?)(-W\d+A\d+|-FP32)?\]$")
+TWINS: dict[str, str] = runpy.run_path(str(Path(__file__).parent / "conformance/twins.py"))["TWINS"]
 
 
 def group(nodeid: str) -> str:
     """What shares fixtures: a conformance method's cases, quantized once; the browser's sites; a file."""
     method = METHOD.match(nodeid)
     if method:
-        return method[1]
+        return TWINS.get(method[1], method[1])
     file = nodeid.partition("::")[0]
     return "tests/browser" if file.startswith("tests/browser/") else file
 

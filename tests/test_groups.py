@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,7 @@ def conftest() -> ModuleType:
         ("tests/conformance/test_numbers.py::test_a[cyclegan-some.ptq-mse-bias-W8A8]", "some.ptq-mse-bias"),
         ("tests/conformance/test_numbers.py::test_b[sagan-some.ptq-mse-bias]", "some.ptq-mse-bias"),
         ("tests/conformance/test_manners.py::test_c[some.ptq-mse-bias-FP32]", "some.ptq-mse-bias"),
+        ("tests/conformance/test_traps.py::test_e[3-sagan-modelopt.qat-max]", "modelopt.ptq-max"),
         ("tests/conformance/test_manners.py::test_d[torch_ao]", "tests/conformance/test_manners.py"),
         ("tests/browser/test_use.py::test_e[a.b-W8A8]", "tests/browser"),
         ("tests/audit/test_grid.py::test_f", "tests/audit/test_grid.py"),
@@ -34,13 +36,16 @@ def test_groups(nodeid: str, expected: str, conftest: ModuleType) -> None:
     assert conftest.group(nodeid) == expected
 
 
-def test_every_collected_case_is_in_the_group_of_its_method(
-    request: pytest.FixtureRequest, conftest: ModuleType
+def test_every_case_is_in_the_group_of_its_method(
+    conftest: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for item in request.session.items:
-        case = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-        if item.path.parent.name == "conformance" and case is not None:
-            assert conftest.group(item.nodeid) == f"{case.adapter}.{case.method}"
+    monkeypatch.syspath_prepend(str(Path(__file__).with_name("conformance")))
+    cases = importlib.import_module("workbench").all_cases()
+    assert len(cases) > 100
+    for case in cases:
+        for parameters in (f"{case}-W8A8", f"{case}", f"{case.adapter}.{case.method}-W2A5"):
+            found = conftest.group(f"tests/conformance/test_numbers.py::test_a[{parameters}]")
+            assert found == f"{case.adapter}.{case.twin.method}"
 
 
 def test_xdist_is_handed_a_scheduler_of_groups(

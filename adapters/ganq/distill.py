@@ -55,5 +55,6 @@ def _groups(model: nn.Module, bits: int) -> Iterator[dict[str, object]]:
 
 
 def _size(parameter: Tensor) -> float:
-    """Root mean square; a small one for parameters that are zero, as new biases are."""
-    return max(float(parameter.detach().square().mean().sqrt()), 1e-2)
+    """Root mean square, however small, as steps of an 8-bit grid are; something where all are zero."""
+    size = float(parameter.detach().square().mean().sqrt())
+    return size if size > 0 else 1e-2

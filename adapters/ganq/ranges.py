@@ -54,6 +54,10 @@ def activation_grid(seen: Histogram, bits: int, criterion: Criterion, *, has_zer
         last = int((share < 1 - _CLIPPED).sum()) + 1
         return make(edges[first], edges[last])
     factors = torch.linspace(1, 0.02, _SHRINK)
+    if not has_zero_point:  # both ends are one
+        ends = torch.maximum(-low, high) * factors
+        best = _best(seen, make(-ends, ends))
+        return make(-ends[best], ends[best])
     lows, highs = (low.clamp_max(0) * factors, high.clamp_min(0) * factors)
     # Each end by itself, the other as found before: twice over is where it settles.
     best_low, best_high = low, high

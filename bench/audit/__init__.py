@@ -124,9 +124,11 @@ def audit(
         headless = watch(module, inputs, silence={last[1]}.__contains__).images
         plain_headless = watch(reference, inputs, silence={last[0]}.__contains__).images
     silence = Silence(silent, silent_other, plain, plain_other, muted, headless, plain_headless)
+    ops = _ops(plan, merged, pairs, exempt, tuple(declared))
+    left_out = {site for (site, _), op in zip(pairs, ops, strict=True) if op.exempt and site is not None}
     return AuditReport(
-        ops=_ops(plan, merged, pairs, exempt, tuple(declared)),
-        packed_bytes=packed_bytes(reference, plan, merged, pairs),
+        ops=ops,
+        packed_bytes=packed_bytes(reference, plan, merged, pairs, left_out),
         hidden_work=hidden_work(plan, first),
         batch=len(inputs[0]),
         violations=breaches(images, plan, first, again, silence),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
@@ -14,18 +15,23 @@ SCALE_BYTES = 8
 """A float32 scale and a float32 zero point per scale group."""
 
 
-def packed_bytes(reference: nn.Module, plan: Run, run: Run, pairs: list[Pair]) -> int:
+def packed_bytes(
+    reference: nn.Module, plan: Run, run: Run, pairs: list[Pair], exempt: Collection[int]
+) -> int:
     """Bytes of weights at their measured widths, of their scales, and of all else at 4 bytes.
 
     Weights used by several products count once. Parameters and buffers of the reference that
     are no product's weight (biases, norms, embeddings) and the weights of missing products
     take 4 bytes a value, a static activation grid one scale group; weights of extra products
-    come on top.
+    come on top. Not so the sites `exempt` of the reference: what they multiply by is a buffer of its
+    (FIR filters) or follows from weights (demodulation).
     """
     total = 0
     planned: dict[tuple[Any, ...], int] = {}
     packed: dict[tuple[Any, ...], int] = {}
     for site, product in pairs:
+        if site in exempt:
+            continue
         seen = None if product is None else run.observations[product]
         if site is not None and plan.observations[site].has_weight:
             one = plan.observations[site]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
@@ -134,13 +134,6 @@ class AuditReport:
         worst = max(missed, key=lambda op: op.macs, default=None)
         where = f"; the largest that is not: {worst.site} ({describe(worst)})" if worst else ""
         return f"Only {share:.1%} of the MACs are at W{weight_bits}A{activation_bits}{where}."
-
-    def as_rows(self) -> list[dict[str, Any]]:
-        """The products as JSON-able rows, with their measured bits."""
-        return [
-            asdict(op) | {"weight_bits": op.weight_bits, "activation_bits": op.activation_bits}
-            for op in self.ops
-        ]
 
     def _beyond(self, weight_bits: int, activation_bits: int) -> int:
         extra = [op for op in self.ops if op.match == "extra" and not op.exempt]

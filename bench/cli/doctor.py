@@ -18,8 +18,8 @@ def doctor(ctx: click.Context) -> None:
     from ganqbench.adapter import adapter_names, installed_version, load_adapter
     from ganqbench.errors import UserError
     from ganqbench.harness.missing_toolkits import pip_install
+    from ganqbench.harness.pinned import THREADS
     from ganqbench.harness.provenance import hardware
-    from ganqbench.harness.worker import THREADS
     from ganqbench.home import home
     from ganqbench.zoo.registry import entry, names
 

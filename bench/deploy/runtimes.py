@@ -24,7 +24,7 @@ def open_model(model: bytes, runtime: Runtime, threads: int = 1) -> Run:
         return opened(model, threads)
     except ImportError as error:
         raise UserError(
-            f"The model runs in {runtime}, which is not installed.", f"pip install {runtime}"
+            f"The model runs in {runtime}, which is not installed.", f"pip install 'ganqbench[{runtime}]'"
         ) from error
     except Exception as error:  # the runtimes raise classes of their own
         raise UserError(

@@ -1,7 +1,7 @@
 """What makes a record current: the sources, suite, weights and versions that can change its numbers.
 
-The numeric code of a cell is the import closure, within this project, of the code that measures,
-the GAN's zoo entry and the adapter. Imports are read from the syntax tree, so a module that
+The numeric code of a cell is the import closure, within this project, of what its process does, the
+GAN's zoo entry and the adapter. Imports are read from the syntax tree, so a module that
 nothing numeric imports (site, command line, records) is outside by construction, and a new
 import is inside without anybody listing it.
 """
@@ -27,14 +27,15 @@ from ganqbench.zoo.classifier import STEERING
 from ganqbench.zoo.generator import ZooEntry
 
 PACKAGE = "ganqbench"
-MEASURE = "ganqbench.harness.measure"
+ROOTS = ("ganqbench.harness.cell_job", "ganqbench.harness.pinned")
+"""What a cell's process does, and what it is started with."""
 COMMON = ("torch", "numpy", "scipy", "pillow")
 
 
 def numeric_modules(cell: Cell, entry: ZooEntry) -> dict[str, Path]:
     """Module name -> source file of everything that can change a number of this cell."""
     (adapter,) = entry_points(group=GROUP, name=cell.adapter)
-    roots = [MEASURE, type(entry).__module__, adapter.module]
+    roots = [*ROOTS, type(entry).__module__, adapter.module]
     closure: dict[str, Path] = {}
     while roots:
         name = roots.pop()

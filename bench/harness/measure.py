@@ -1,7 +1,7 @@
 """What is measured in one cell, from the loaded generator to its numbers.
 
-This module and what it imports are the numeric code: changing a line here makes every record
-stale. Records, provenance, scheduling and the command line stay outside.
+With the cell's job, which imports this, it is the root of the numeric code: changing a line here makes
+every record stale. Records, provenance, scheduling and the command line stay outside.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def evaluation_items(entry: ZooEntry, protocol: Protocol) -> Batches:
 
 
 def calibration_items(entry: ZooEntry, protocol: Protocol, seed: int) -> Batches:
-    """The calibration items of one seed; seeds draw disjoint items."""
+    """The calibration items of one seed; seeds draw disjoint items, which where inputs are few may be alike
+    (mirrored drawings, crops of one photograph)."""
     source = entry.inputs("calibrate", protocol.resolution)
     return Batches(source, protocol.calibrate, protocol.batch, start=seed * protocol.calibrate)
 

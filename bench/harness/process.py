@@ -16,18 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ganqbench.harness.pinned import ENVIRONMENT, THREADS
 from ganqbench.harness.provenance import hardware
-from ganqbench.harness.worker import THREADS
 
 POLL_S = 0.1
 MAX_OUTCOME_BYTES = 4_000_000
-PINNED = {
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(THREADS)
-    ),
-    "PYTHONHASHSEED": "0",
-}
-"""Same in every cell: the order of a sum, so its last bits, must not depend on the machine's load."""
 PASSED = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LANG", "LC_ALL", "TZ"),
@@ -93,7 +86,7 @@ def cell_environment(outer: Mapping[str, str], accelerator: str | None) -> dict[
     devices = outer.get(DEVICES) if accelerator else ""
     return {
         **{name: value for name, value in outer.items() if name in names},
-        **PINNED,
+        **ENVIRONMENT,
         **({} if devices is None else {DEVICES: devices}),
     }
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from ganqbench.cell import Cell
 from ganqbench.harness.gans import Gans
+from ganqbench.harness.pinned import THREADS
 from ganqbench.harness.plan import Plan, Planned
 from ganqbench.harness.process import Outcome
 from ganqbench.harness.provenance import git_state, hardware, now
-from ganqbench.harness.worker import THREADS
 from ganqbench.records.rules import identity_faults
 from ganqbench.records.schema import SCHEMA, Record
 from ganqbench.records.store import content_faults, seal

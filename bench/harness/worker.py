@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganqbench.harness.phases import Phases
 
-THREADS = 1
-
 
 def die_with_parent(parent: int) -> None:
     """Let the kernel kill this process when its driver dies, so that no orphan keeps a core."""
@@ -34,9 +32,6 @@ def die_with_parent(parent: int) -> None:
 
 def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     """Do what a job asks for; returns the outcome document and writes its files."""
-    import numpy as np
-    import torch
-
     from ganqbench.adapter import load_adapter
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
@@ -49,18 +44,19 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     from ganqbench.harness.outcome import phase_document
     from ganqbench.harness.parts import Part, PartsDiffer
     from ganqbench.harness.phases import Phases
+    from ganqbench.harness.pinned import THREADS, pin
+    from ganqbench.harness.provenance import hardware
     from ganqbench.home import home
     from ganqbench.protocol import Protocol
     from ganqbench.recipes.recipe import Inapplicable
 
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(job["cell"]["seed"])
-    np.random.seed(job["cell"]["seed"])  # noqa: NPY002  third-party backends draw from the global generator
+    pin(job["cell"]["seed"])
     cell = Cell.model_validate(job["cell"])
     protocol = Protocol.model_validate(job["protocol"])
     phases = Phases()
-    # Every machine keeps its own: what lies elsewhere may be of another kind of processor.
-    baselines = Baselines(home() / "baselines", job["baseline_key"])
+    # A cache may be shared by machines whose kernels round sums in another order.
+    kind = " ".join(hardware(THREADS)["isa"])
+    baselines = Baselines(home() / "baselines", f"{job['baseline_key']} {kind}")
     # Named by what makes a record current, so that no training goes on under other code.
     unfinished = home() / "unfinished" / f"{job['key'].removeprefix('sha256:')}.part"
     outcome: dict[str, Any] = {"status": "failed"}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-
-from ganqbench.metrics.checks import MetricError
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -38,18 +35,3 @@ class MetricIdentity:
     def __str__(self) -> str:
         weights, reference = self.weights[:12], self.reference[:12]
         return f"{self.metric}[{self.extractor}@{weights} {self.resizer} n={self.n} ref={reference}]"
-
-
-def common_identity(identities: Iterable[MetricIdentity]) -> MetricIdentity:
-    """The identity that all share; raises MetricError that says in what they differ."""
-    distinct = list(dict.fromkeys(identities))
-    if not distinct:
-        raise MetricError("no metric identity given")
-    if len(distinct) > 1:
-        differing = [
-            f"{field.name} ({', '.join(sorted({str(getattr(one, field.name)) for one in distinct}))})"
-            for field in fields(MetricIdentity)
-            if len({getattr(one, field.name) for one in distinct}) > 1
-        ]
-        raise MetricError(f"these numbers can't be compared, they differ in {'; '.join(differing)}")
-    return distinct[0]

@@ -50,7 +50,7 @@ _OWN = "This project; matching a teacher's outputs is knowledge distillation (Hi
 _ADVERSARIAL = "This project; distillation with an adversarial term as in GAN Slimming (Wang et al. 2020)."
 
 _DISTILL = Recipe(
-    title="Self-distillation on images, block outputs and a classifier's features with their moments",
+    title="Self-distillation on images, block outputs and two classifiers' features with their moments",
     reference=_OWN,
     steps=400,
     losses=MappingProxyType({"pixel": 1.0, "block": 0.3, "feature": 0.3, "moment": 1.0}),

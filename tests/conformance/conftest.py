@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _of_every_adapter(item: pytest.Item) -> bool:
-    return not {"case", "trainable", "method", "adapter"}.isdisjoint(getattr(item, "fixturenames", ()))
+    return not {"case", "trainable", "method", "first", "adapter"}.isdisjoint(
+        getattr(item, "fixturenames", ())
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -85,7 +88,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize `case` over adapters x methods x architectures, `trainable`, `method` and `adapter`."""
+    """Parametrize `case` over adapters x methods x architectures, and what there are fewer of."""
     import workbench
 
     chosen = metafunc.config.getoption("--adapter", None)
@@ -96,11 +99,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("trainable", [case for case in cases if case.trainable], ids=str)
     if "adapter" in metafunc.fixturenames:
         metafunc.parametrize("adapter", sorted({case.adapter for case in cases}))
+    arch = next(iter(workbench.ARCHITECTURES))
+    methods = [case for case in cases if case.arch == arch]
     if "method" in metafunc.fixturenames:
-        first = next(iter(workbench.ARCHITECTURES))
-        chosen = [case for case in cases if case.arch == first]
-        metafunc.parametrize("method", chosen, ids=lambda case: f"{case.adapter}.{case.method}")
+        metafunc.parametrize("method", methods, ids=lambda case: f"{case.adapter}.{case.method}")
+    if "first" in metafunc.fixturenames:
+        metafunc.parametrize("first", [case for case in methods if case.is_first], ids=str)
 
 
 @pytest.fixture(autouse=True)
 def _one_thread(one_thread: None) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def _short_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a method does shows after a fraction of its steps; how far it gets is no matter of conformance."""
+    from ganqbench.adapters import _learned_rounding
+    from ganqbench.adapters.ganq import adaround, distill, reconstruct
+
+    monkeypatch.setattr(adaround, "ITERATIONS", 40)
+    monkeypatch.setattr(distill, "STEPS", 10)
+    monkeypatch.setattr(reconstruct, "Plan", partial(reconstruct.Plan, iterations=30, step_iterations=8))
+    monkeypatch.setattr(_learned_rounding, "Rounding", partial(_learned_rounding.Rounding, steps=40))

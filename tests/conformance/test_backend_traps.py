@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import workbench as wb
+from once import exporting_once
 from torch import nn
 
 from ganqbench.audit import AuditReport, audit
@@ -40,8 +41,9 @@ def run(model: nn.Module, arch: str) -> None:
         model(*batch)
 
 
-def test_brevitas_alone_would_leave_attention_in_floating_point() -> None:
-    wb.quantized(wb.Case("brevitas", "ptq-minmax", "sagan"), "W8A8")  # imports it quietly
+@wb.beside(wb.Case("brevitas", "ptq-minmax", "sagan"))
+def test_brevitas_alone_would_leave_attention_in_floating_point(at: wb.Case) -> None:
+    adapted = wb.audited(at, "W8A8")  # imports it quietly
     from brevitas.graph.calibrate import calibration_mode
     from brevitas.graph.quantize import layerwise_quantize
 
@@ -51,12 +53,12 @@ def test_brevitas_alone_would_leave_attention_in_floating_point() -> None:
         with calibration_mode(model):
             run(model, "sagan")
         assert _widest(report_on(model.eval(), "sagan"), "matmul") > 8
-    adapted = report_on(wb.quantized(wb.Case("brevitas", "ptq-minmax", "sagan"), "W8A8"), "sagan")
     assert _widest(adapted, "matmul") <= 8
 
 
-def test_modelopt_alone_would_leave_attention_and_round_what_enters_norms() -> None:
-    adapted = wb.quantized(wb.Case("modelopt", "ptq-max", "sagan"), "W8A8")
+@wb.beside(wb.Case("modelopt", "ptq-max", "sagan"))
+def test_modelopt_alone_would_leave_attention_and_round_what_enters_norms(at: wb.Case) -> None:
+    adapted = wb.quantized(at, "W8A8")
     import modelopt.torch.quantization as mtq
     from modelopt.torch.quantization.nn import TensorQuantizer
 
@@ -66,7 +68,7 @@ def test_modelopt_alone_would_leave_attention_and_round_what_enters_norms() -> N
             copy.deepcopy(wb.generator_of("sagan")), mtq.INT8_DEFAULT_CFG, lambda model: run(model, "sagan")
         )
     assert _widest(report_on(plain, "sagan"), "matmul") > 8
-    assert _widest(report_on(adapted, "sagan"), "matmul") <= 8
+    assert _widest(wb.audited(at, "W8A8"), "matmul") <= 8
 
     def enabled(model: nn.Module) -> set[type[nn.Module]]:
         parents = {name.rpartition(".")[0] for name, q in model.named_modules() if _on(q, TensorQuantizer)}
@@ -80,20 +82,21 @@ def _on(module: nn.Module, kind: type[nn.Module]) -> bool:
     return isinstance(module, kind) and bool(module.is_enabled)
 
 
-def test_modelopt_alone_would_take_the_input_channel_of_transposed_convolutions() -> None:
-    wb.quantized(wb.Case("modelopt", "ptq-max", "cyclegan"), "W8A8")
+@wb.beside(wb.Case("modelopt", "ptq-max", "cyclegan"))
+def test_modelopt_alone_would_take_the_input_channel_of_transposed_convolutions(at: wb.Case) -> None:
+    wb.quantized(at, "W8A8")
     from modelopt.torch.quantization.nn import QuantConvTranspose2d
 
     assert QuantConvTranspose2d.default_quant_desc_weight.axis == 0  # its weight is [in, out, k, k]
 
 
-def test_modelopt_search_for_mse_ranges_collapses() -> None:
+@wb.beside(wb.Case("modelopt", "ptq-max", "cyclegan"))
+def test_modelopt_search_for_mse_ranges_collapses(at: wb.Case) -> None:
     """It hands the bit-width to `fake_tensor_quant` where a bias belongs."""
-    case = wb.Case("modelopt", "ptq-mse", "cyclegan")
-    declined = case.skip("W8A8")
+    declined = wb.Case("modelopt", "ptq-mse", "cyclegan").skip("W8A8")
     assert declined is not None
     assert "bit-width" in declined.reason
-    wb.quantized(wb.Case("modelopt", "ptq-max", "cyclegan"), "W8A8")
+    wb.quantized(at, "W8A8")
     from modelopt.torch.quantization.calib import HistogramCalibrator
 
     calibrator = HistogramCalibrator(num_bits=8, axis=None, unsigned=False)
@@ -103,8 +106,9 @@ def test_modelopt_search_for_mse_ranges_collapses() -> None:
     assert calibrator.compute_amax("percentile", percentile=99.99) > 3
 
 
-def test_torchao_alone_quantizes_no_transposed_convolution() -> None:
-    model = _pt2e_as_documented("cyclegan")
+@wb.beside(wb.Case("torchao", "pt2e-minmax", "cyclegan"))
+def test_torchao_alone_quantizes_no_transposed_convolution(at: wb.Case) -> None:
+    model = _pt2e_as_documented("cyclegan", at)
     report = report_on(model, "cyclegan")
     assert widths(report, "conv_transposed") == {(32, 32)}
     assert report.failure(8, 8) is not None  # so it would not get onto the board
@@ -114,21 +118,23 @@ def test_torchao_alone_quantizes_no_transposed_convolution() -> None:
         assert "transposed" in declined.reason
 
 
-def test_torchao_alone_fails_on_a_sum_with_a_number() -> None:
+@wb.beside(wb.Case("torchao", "pt2e-minmax", "cyclegan"))
+def test_torchao_alone_fails_on_a_sum_with_a_number(at: wb.Case) -> None:
     with pytest.raises(AssertionError):
-        _pt2e_as_documented("sagan")
+        _pt2e_as_documented("sagan", at)
 
 
-def test_torchao_products_run_on_scaled_back_values_so_that_no_sum_saturates() -> None:
+@wb.beside(wb.Case("torchao", "x86-inductor", "sagan"))
+def test_torchao_products_run_on_scaled_back_values_so_that_no_sum_saturates(at: wb.Case) -> None:
     """Lowered to u8 x s8 kernels without VNNI they would, in sixteen bits: the graph is not lowered."""
-    module = wb.quantized(wb.Case("torchao", "x86-inductor", "sagan"), "W8A8")
+    module = wb.quantized(at, "W8A8")
     targets = {str(node.target) for node in module.graph.graph.nodes}  # type: ignore[union-attr]
     assert {"aten.conv2d.default", "quantized_decomposed.dequantize_per_tensor.default"} <= targets
     assert not [target for target in targets if "onednn" in target or "int_mm" in target]
 
 
-def _pt2e_as_documented(arch: str) -> nn.Module:
-    wb.quantized(wb.Case("torchao", "pt2e-minmax", "cyclegan"), "W8A8")
+def _pt2e_as_documented(arch: str, adapted: wb.Case) -> nn.Module:
+    wb.quantized(adapted, "W8A8")  # imports it quietly
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from ganqbench.adapters import torchao as adapter
@@ -144,12 +150,12 @@ def _pt2e_as_documented(arch: str) -> nn.Module:
         return convert_pt2e(prepared)  # type: ignore[no-any-return]
 
 
-def test_torch_ao_can_not_convert_a_norm_without_weights() -> None:
+@wb.beside(wb.Case("torch_ao", "ptq-minmax", "sagan"))
+def test_torch_ao_can_not_convert_a_norm_without_weights(at: wb.Case) -> None:
     """Which is why its adapter returns the prepared graph, and swaps no batch norm."""
-    module = wb.quantized(wb.Case("torch_ao", "ptq-minmax", "sagan"), "W8A8")
-    norms = [one for one in module.modules() if isinstance(one, nn.BatchNorm2d)]
+    norms = [one for one in wb.quantized(at, "W8A8").modules() if isinstance(one, nn.BatchNorm2d)]
     assert {norm.affine for norm in norms} == {False, True}
-    assert report_on(module, "sagan").failure(8, 8) is None
+    assert wb.audited(at, "W8A8").failure(8, 8) is None
 
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
@@ -165,17 +171,24 @@ def test_torch_ao_can_not_convert_a_norm_without_weights() -> None:
             convert_fx(prepared)
 
 
-@pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization", "torch_ao", "torchao", "modelopt"])
-def test_fir_filters_stay_as_they_are(backend: str) -> None:
-    method = next(iter(wb.adapter_of(backend).methods))
-    report = report_on(wb.quantized(wb.Case(backend, method, "stylegan2"), "W8A8"), "stylegan2")
-    filters = [op for op in report.ops if op.exempt and op.kind == "conv"]
+TOOLKITS = [
+    wb.Case("brevitas", "ptq-minmax", "stylegan2"),
+    wb.Case("pytorch_quantization", "ptq-max", "stylegan2"),
+    wb.Case("torch_ao", "ptq-minmax", "stylegan2"),
+    wb.Case("torchao", "pt2e-minmax", "stylegan2"),
+    wb.Case("modelopt", "ptq-max", "stylegan2"),
+]
+
+
+@wb.beside(*TOOLKITS)
+def test_fir_filters_stay_as_they_are(at: wb.Case) -> None:
+    filters = [op for op in wb.audited(at, "W8A8").ops if op.exempt and op.kind == "conv"]
     assert filters
     assert all(op.activation_bits == 32 for op in filters)
 
 
-@pytest.mark.parametrize("backend", ["brevitas", "pytorch_quantization", "torch_ao", "torchao", "modelopt"])
-def test_spectral_norm_is_folded_before_quantization(backend: str) -> None:
+@wb.beside(*(case.on("sagan") for case in TOOLKITS))
+def test_spectral_norm_is_folded_before_quantization(at: wb.Case) -> None:
     """A toolkit that swaps a layer would lose its parametrization, and with it the weights' size."""
     folded = copy.deepcopy(wb.generator_of("sagan"))
     with torch.random.fork_rng(devices=[]):
@@ -185,17 +198,17 @@ def test_spectral_norm_is_folded_before_quantization(backend: str) -> None:
     expected = wb.render(folded.eval(), inputs)
     fold_spectral_norm(folded)
     assert not [name for name, _ in folded.named_modules() if "parametrizations" in name]
-    case = wb.Case(backend, next(iter(wb.adapter_of(backend).methods)), "sagan")
-    module = wb.adapter_of(backend).quantize(folded, wb.calibration_of("sagan"), case.cell("W8A8"))
+    module = wb.adapter_of(at.adapter).quantize(folded, wb.calibration_of("sagan"), at.cell("W8A8"))
     assert wb.signal_to_noise(wb.render(module, inputs), expected) > 20
 
 
-def test_brevitas_column_methods_round_transposed_convolutions_to_nearest() -> None:
+@wb.beside(wb.Case("brevitas", "gptq", "cyclegan"))
+def test_brevitas_column_methods_round_transposed_convolutions_to_nearest(at: wb.Case) -> None:
     """Its GPTQ passes over them with a warning; the titles say so, and the claim holds all the same."""
     for name, method in wb.adapter_of("brevitas").methods.items():
         if "columns" in method.options:
             assert "transposed convolutions rounded to nearest" in method.title, name
-    rounded = wb.quantized(wb.Case("brevitas", "gptq", "cyclegan"), "W4A8")
+    rounded = wb.quantized(at, "W4A8")
     before = dict(wb.generator_of("cyclegan").named_parameters())
     changed = {
         name
@@ -207,7 +220,9 @@ def test_brevitas_column_methods_round_transposed_convolutions_to_nearest() -> N
     assert not changed & transposed
 
 
-def test_brevitas_equalization_would_break_demodulation() -> None:
+@wb.beside(wb.Case("brevitas", "ptq-minmax", "stylegan2"))
+def test_brevitas_equalization_would_break_demodulation(at: wb.Case) -> None:
+    wb.quantized(at, "W8A8")  # imports it quietly
     declined = wb.Case("brevitas", "smoothquant", "stylegan2").skip("W8A8")
     assert declined is not None
     assert "demodulation" in declined.reason
@@ -249,14 +264,16 @@ def test_attention_is_made_of_modules_that_can_be_swapped() -> None:
     assert sum(isinstance(one, MatMul) for one in wb.generator_of("sagan").modules()) == 2
 
 
-def test_onnxruntime_alone_searches_entropy_among_one_range(tmp_path: Path) -> None:
+@wb.beside(wb.Case("onnxruntime", "ptq-entropy", "cyclegan"))
+def test_onnxruntime_alone_searches_entropy_among_one_range(at: wb.Case, tmp_path: Path) -> None:
     """Its 128 bins are as many as levels, so the whole range is the only candidate."""
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, quantize_static
 
     from ganqbench.adapters._onnx import FloatModel
 
     batches = wb.calibration_of("cyclegan")
-    model = FloatModel.of(wb.generator_of("cyclegan"), batches[0])
+    with exporting_once():
+        model = FloatModel.of(wb.generator_of("cyclegan"), batches[0])
 
     def written(method: CalibrationMethod) -> bytes:
         class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -272,8 +289,6 @@ def test_onnxruntime_alone_searches_entropy_among_one_range(tmp_path: Path) -> N
         return path.read_bytes()
 
     assert written(CalibrationMethod.Entropy) == written(CalibrationMethod.MinMax)
-    adapted = [wb.quantized(wb.Case("onnxruntime", name, "cyclegan"), "W8A8") for name in _RANGES]
-    assert adapted[0].serialised != adapted[1].serialised  # type: ignore[operator]
-
-
-_RANGES = ("ptq-entropy", "ptq-minmax")
+    plain = wb.Case("onnxruntime", "ptq-minmax", "cyclegan")
+    entropy, extremes = (wb.state_of(wb.quantized(case, "W8A8")) for case in (at, plain))
+    assert not torch.equal(entropy["model"], extremes["model"])

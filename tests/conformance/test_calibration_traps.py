@@ -34,7 +34,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def test_openvino_alone_fails_on_the_biases_of_attention() -> None:
+@wb.beside(wb.Case("openvino", "ptq-minmax-bias", "sagan"))
+def test_openvino_alone_fails_on_the_biases_of_attention(at: wb.Case) -> None:
     """NNCF's fast bias correction of a converted torch model; the adapter hands it the ONNX graph."""
     batches = wb.calibration_of("sagan")
     with _quiet(), no_telemetry():
@@ -45,7 +46,7 @@ def test_openvino_alone_fails_on_the_biases_of_attention() -> None:
         feeds = [tuple(value.numpy() for value in batch) for batch in batches]
         with pytest.raises(ValueError, match="reshape"):
             nncf.quantize(converted, nncf.Dataset(feeds), preset=nncf.QuantizationPreset.MIXED)
-    corrected = wb.quantized(wb.Case("openvino", "ptq-minmax-bias", "sagan"), "W8A8")
+    corrected = wb.quantized(at, "W8A8")
     assert decibels(corrected, "sagan") > 20
     plain = wb.quantized(wb.Case("openvino", "ptq-minmax", "sagan"), "W8A8")
     moved = [not np.array_equal(a, b) for a, b in zip(_biases(corrected), _biases(plain), strict=True)]
@@ -60,10 +61,11 @@ def _biases(module: nn.Module) -> list[np.ndarray]:
     return [values[name] for name in named if name in values]
 
 
-def test_onnxruntime_reduced_ranges_leave_weights_of_seven_bits() -> None:
+@wb.beside(wb.Case("onnxruntime", "ptq-minmax-7bit", "cyclegan"))
+def test_onnxruntime_reduced_ranges_leave_weights_of_seven_bits(at: wb.Case) -> None:
     """255 * 64 * 2 fits into the sixteen bits in which AVX2 without VNNI adds; 255 * 127 * 2 does not."""
     largest = {}
-    for method in ("ptq-minmax", "ptq-minmax-7bit"):
+    for method in ("ptq-minmax", at.method):
         module = wb.quantized(wb.Case("onnxruntime", method, "cyclegan"), "W8A8")
         assert isinstance(module, IntegerSession)
         graph = onnx.load_model_from_string(module.serialised).graph
@@ -72,54 +74,57 @@ def test_onnxruntime_reduced_ranges_leave_weights_of_seven_bits() -> None:
     assert largest == {"ptq-minmax": 127, "ptq-minmax-7bit": 64}
 
 
-def test_brevitas_gptq_gains_from_the_calibration_that_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+@wb.beside(wb.Case("brevitas", "gptq", "sagan"))
+def test_brevitas_gptq_gains_from_the_calibration_that_it_gets(
+    at: wb.Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With two small batches it may lose: here each layer sees all of them, and no layer is worse off."""
-    case = wb.Case("brevitas", "gptq", "sagan")
-    clever = wb.quantized(case, "W4A8")
+    clever = wb.quantized(at, "W4A8")
     monkeypatch.setattr(brevitas_adapter, "_round_columns", lambda *_: None)
-    assert decibels(clever, "sagan") > decibels(wb.quantize(case, "W4A8"), "sagan") + 0.3
+    assert decibels(clever, "sagan") > decibels(wb.quantize(at, "W4A8"), "sagan") + 0.3
 
 
-def test_modelopt_smooths_weights_of_eight_bits_alone() -> None:
+@wb.beside(wb.Case("modelopt", "smoothquant", "sagan"))
+def test_modelopt_smooths_weights_of_eight_bits_alone(at: wb.Case) -> None:
     """At others it skips the layers and goes on; the adapter declines those cells."""
-    case, plain = (wb.Case("modelopt", method, "sagan") for method in ("smoothquant", "ptq-max"))
-    assert case.skip("W4A8") is not None
-    assert case.skip("W8A8") is None
+    plain = wb.Case("modelopt", "ptq-max", "sagan")
+    assert at.skip("W4A8") is not None
+    assert at.skip("W8A8") is None
 
     def moved(bits: str) -> bool:
         with _quiet():
-            before, after = wb.state_of(wb.quantize(plain, bits)), wb.state_of(wb.quantize(case, bits))
+            before, after = wb.state_of(wb.quantized(plain, bits)), wb.state_of(wb.quantized(at, bits))
         return any(not torch.equal(after[key], before[key]) for key in before if key.endswith("weight"))
 
     assert moved("W8A8")
     assert not moved("W4A8")
 
 
-@pytest.mark.parametrize(
-    ("backend", "plain"),
-    [("brevitas", "ptq-minmax"), ("pytorch_quantization", "ptq-max"), ("ganq", "ptq-minmax")],
+@wb.beside(
+    wb.Case("brevitas", "ptq-percentile", "cyclegan"),
+    wb.Case("pytorch_quantization", "ptq-percentile", "cyclegan"),
+    wb.Case("ganq", "ptq-percentile", "cyclegan"),
 )
-def test_percentiles_cost_little_on_images_unlike_those_of_calibration(backend: str, plain: str) -> None:
+def test_percentiles_cost_little_on_images_unlike_those_of_calibration(at: wb.Case) -> None:
     """Instance norms turn a clipped edge into an error everywhere; 0.001 % of the values is little enough."""
     source = torch.Generator().manual_seed(5)
     images = torch.randn(8, 3, 32, 32, generator=source).clamp(-1, 1)  # calibration has smooth ones
     wanted = wb.render(wb.generator_of("cyclegan"), (images,))
+    extremes = wb.Case(at.adapter, next(iter(wb.adapter_of(at.adapter).methods)), "cyclegan")
     whole, clipped = (
-        wb.signal_to_noise(
-            wb.render(wb.quantized(wb.Case(backend, name, "cyclegan"), "W8A8"), (images,)), wanted
-        )
-        for name in (plain, "ptq-percentile")
+        wb.signal_to_noise(wb.render(wb.quantized(case, "W8A8"), (images,)), wanted)
+        for case in (extremes, at)
     )
     assert clipped > whole - 1.5
 
 
-def test_a_hundredth_of_the_values_would_be_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = wb.Case("brevitas", "ptq-percentile", "cyclegan")
-    usual = decibels(wb.quantized(case, "W8A8"), "cyclegan")
+@wb.beside(wb.Case("brevitas", "ptq-percentile", "cyclegan"))
+def test_a_hundredth_of_the_values_would_be_too_much(at: wb.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = decibels(wb.quantized(at, "W8A8"), "cyclegan")
     settings = brevitas_adapter._activation_quantizer
     monkeypatch.setattr(
         brevitas_adapter,
         "_activation_quantizer",
         lambda options: settings({**options, "percentile": 99.0}),
     )
-    assert decibels(wb.quantize(case, "W8A8"), "cyclegan") < usual - 3
+    assert decibels(wb.quantize(at, "W8A8"), "cyclegan") < usual - 3

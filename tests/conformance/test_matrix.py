@@ -12,16 +12,6 @@ import workbench as wb
 
 PUBLISHED = Path(__file__).parents[2] / "docs/method-matrix.json"
 BITS = ("W8A8", "W4A8")
-OUR_OWN = {  # of this package; what else is installed here has no row
-    "brevitas",
-    "ganq",
-    "modelopt",
-    "onnxruntime",
-    "openvino",
-    "pytorch_quantization",
-    "torch_ao",
-    "torchao",
-}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +20,7 @@ def entries() -> list[matrix.Entry]:
 
 
 def test_it_has_every_method_on_every_architecture(entries: list[matrix.Entry]) -> None:
-    cases = [case for case in wb.all_cases() if case.adapter in OUR_OWN]
+    cases = [case for case in wb.all_cases() if case.adapter in wb.OUR_OWN]
     wanted = {(f"{case.adapter}.{case.method}", case.arch, bits) for case in cases for bits in BITS}
     assert {(entry.method, entry.arch, entry.bits) for entry in entries} == wanted
     assert len(entries) == len(wanted)

@@ -10,8 +10,6 @@ import torch
 import workbench as wb
 from torch import nn
 
-from ganqbench.audit import audit
-
 CYCLEGAN = {
     name: wb.Case(name, method, "cyclegan")
     for name, method in {
@@ -25,22 +23,20 @@ CYCLEGAN = {
 }
 
 
-@pytest.mark.parametrize("backend", CYCLEGAN)
-def test_transposed_convolutions_have_a_scale_per_output_channel(backend: str) -> None:
-    case = CYCLEGAN[backend]
-    reference = wb.generator_of("cyclegan")
-    report = audit(wb.quantized(case, "W4A8"), wb.draw(reference, 2, seed=2), reference=reference)
+@wb.beside(*CYCLEGAN.values())
+def test_transposed_convolutions_have_a_scale_per_output_channel(at: wb.Case) -> None:
     outputs = {
         name: module.weight.shape[1]
-        for name, module in reference.named_modules()
+        for name, module in wb.generator_of(at.arch).named_modules()
         if isinstance(module, nn.ConvTranspose2d)
     }
-    found = {op.site: op.scale_groups for op in report.ops if op.site in outputs}
+    found = {op.site: op.scale_groups for op in wb.audited(at, "W4A8").ops if op.site in outputs}
     assert found == outputs
 
 
-def test_pytorch_quantization_alone_would_take_the_input_channel() -> None:
-    module = wb.quantized(CYCLEGAN["pytorch_quantization"], "W8A8")
+@wb.beside(CYCLEGAN["pytorch_quantization"])
+def test_pytorch_quantization_alone_would_take_the_input_channel(at: wb.Case) -> None:
+    module = wb.quantized(at, "W8A8")
     from pytorch_quantization.nn import QuantConvTranspose2d  # the adapter has imported it quietly
 
     assert QuantConvTranspose2d.default_quant_desc_weight.axis == 0  # its weight is [in, out, k, k]
@@ -58,28 +54,40 @@ def test_torch_ao_alone_would_leave_transposed_weights_in_floating_point() -> No
     assert nn.ConvTranspose2d not in get_module_to_qat_module(get_native_backend_config())
 
 
-def test_torch_ao_histogram_searches_for_the_levels_there_are() -> None:
+@wb.beside(wb.Case("torch_ao", "ptq-histogram", "cyclegan"))
+def test_torch_ao_histogram_searches_for_the_levels_there_are(at: wb.Case) -> None:
     from torch.ao.quantization import HistogramObserver
 
-    module = wb.quantize(wb.Case("torch_ao", "ptq-histogram", "cyclegan"), "W8A4")
-    observers = [m for m in module.modules() if isinstance(m, HistogramObserver)]
+    observers = [m for m in wb.quantized(at, "W2A5").modules() if isinstance(m, HistogramObserver)]
     assert observers
-    assert {observer.dst_nbins for observer in observers} == {16}  # its own choice is 256
+    assert {observer.dst_nbins for observer in observers} == {32}  # its own choice is 256
 
 
-@pytest.mark.parametrize("backend", CYCLEGAN)
-def test_inputs_after_a_relu_get_all_levels(backend: str) -> None:
+@wb.beside(wb.Case("torchao", "pt2e-histogram", "cyclegan"))
+def test_torchao_histogram_searches_for_the_levels_there_are(at: wb.Case) -> None:
+    """For 256 levels there is hardly anything to clip, and sixteen would be no nearer than by extremes."""
+    inputs = wb.draw(wb.generator_of(at.arch), 8, seed=4)
+    reference = wb.render(wb.generator_of(at.arch), inputs)
+    extremes, found = (
+        wb.signal_to_noise(wb.render(wb.quantized(case, "W8A4"), inputs), reference)
+        for case in (wb.Case("torchao", "pt2e-minmax", at.arch), at)
+    )
+    assert found > extremes + 0.5
+
+
+@wb.beside(*CYCLEGAN.values())
+def test_inputs_after_a_relu_get_all_levels(at: wb.Case) -> None:
     """A symmetric grid would waste the half of it that is below zero."""
-    case = CYCLEGAN[backend]
-    reference = wb.generator_of("cyclegan")
-    report = audit(wb.quantized(case, "W8A3"), wb.draw(reference, 8, seed=2), reference=reference)
-    rectified = {op.site: op.activation_levels for op in report.ops if op.site == "model.4"}
-    assert rectified == {"model.4": 8}
+    (rectified,) = (op for op in wb.audited(at, "W2A5").ops if op.site == "model.4")
+    assert rectified.activation_levels is not None
+    # Not quite all: the highest are for the largest values of calibration, which the audit's inputs are not.
+    assert 24 < rectified.activation_levels <= 32
 
 
-def test_unsigned_ranges_saturate_below_zero() -> None:
+@wb.beside(CYCLEGAN["pytorch_quantization"])
+def test_unsigned_ranges_saturate_below_zero(at: wb.Case) -> None:
     """pytorch-quantization raises TypeError for a negative value in an unsigned range."""
-    module = wb.quantized(CYCLEGAN["pytorch_quantization"], "W8A8")
+    module = wb.quantized(at, "W8A8")
     from pytorch_quantization.nn import TensorQuantizer
 
     unsigned = [q for q in module.modules() if isinstance(q, TensorQuantizer) and q.unsigned]

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
-import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
-from unittest import mock
 
 import pytest
 import torch
+from once import exporting_once, searching_once
 from torch import Tensor, nn
+from twins import TWINS
 
-from ganqbench.adapter import Adapter, Skip, adapter_names, load_adapter
+from ganqbench.adapter import Adapter, Skip, adapter_names, exempt_modules, load_adapter
+from ganqbench.audit import AuditReport
+from ganqbench.audit.integer import audit_model
 from ganqbench.cell import Bits, Cell
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.generator import Generator, Inputs
 from ganqbench.zoo.sagan import SAGAN, SelfAttention
 from ganqbench.zoo.stylegan2 import StyleGAN2
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 
 def _cyclegan() -> Generator:
@@ -115,6 +111,22 @@ class Case:
         """Whether a recipe can fine-tune what comes back."""
         return adapter_of(self.adapter).methods[self.method].trainable
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the adapter's first method."""
+        return self.method == next(iter(adapter_of(self.adapter).methods))
+
+    @property
+    def exempt(self) -> tuple[str, ...]:
+        """The layers that the method declares to be wider."""
+        return exempt_modules(adapter_of(self.adapter).methods[self.method], generator_of(self.arch))
+
+    @property
+    def twin(self) -> Case:
+        """The case that stands for this one and all that give the same: mostly itself."""
+        name = f"{self.adapter}.{self.method}"
+        return replace(self, method=TWINS.get(name, name).partition(".")[2])
+
     def on(self, arch: str) -> Case:
         """The same method on another architecture."""
         return replace(self, arch=arch)
@@ -142,35 +154,30 @@ def quantize(case: Case, bits: str, seed: int = 0) -> nn.Module:
 @cache
 def quantized(case: Case, bits: str) -> nn.Module:
     """The shared result of one run; not to be changed."""
-    with exporting_once():
+    if case.twin != case:
+        return quantized(case.twin, bits)
+    with exporting_once(), searching_once():
         return quantize(case, bits)
 
 
-@contextmanager
-def exporting_once() -> Iterator[None]:
-    """Adapters of ONNX get the graph that the same generator gave before: to write one takes seconds."""
-    onnx = sys.modules.get("ganqbench.adapters._onnx")
-    if onnx is None:  # no such adapter ran yet
-        yield
-        return
-    with mock.patch.object(onnx, "float_graph", float_graph):
-        yield
+@cache
+def audited(case: Case, bits: str) -> AuditReport:
+    """What the audit finds in the shared result."""
+    if case.twin != case:
+        return audited(case.twin, bits)
+    reference = generator_of(case.arch)
+    return audit_model(
+        quantized(case, bits),
+        draw(reference, 2, seed=2),
+        reference=reference,
+        declared=case.exempt,
+        second=draw(reference, 2, seed=3),
+    )
 
 
-def float_graph(generator: nn.Module, example: Inputs) -> ModelProto:
-    """A copy of the full-precision graph of a generator with this state, for inputs of these shapes."""
-    from ganqbench.deploy.float_graph import float_graph as export
-
-    digest = hashlib.sha256(repr((generator, [value.shape for value in example])).encode())
-    for key, value in generator.state_dict().items():
-        digest.update(key.encode() + value.numpy().tobytes())
-    if digest.digest() not in GRAPHS:
-        GRAPHS[digest.digest()] = export(generator, example)
-    return copy.deepcopy(GRAPHS[digest.digest()])
-
-
-GRAPHS: dict[bytes, ModelProto] = {}
-"""By the digest of generator and shapes."""
+def beside(*cases: Case) -> pytest.MarkDecorator:
+    """Parametrize `at`: such a test shares its process with the methods' cases, and what they quantized."""
+    return pytest.mark.parametrize("at", cases, ids=str)
 
 
 def render(module: nn.Module, inputs: Inputs) -> Tensor:
@@ -193,6 +200,18 @@ def signal_to_noise(images: Tensor, reference: Tensor) -> float:
     noise = (images - reference).square().mean().item()
     signal = (reference - reference.mean()).square().mean().item()
     return math.inf if noise == 0 else 10 * math.log10(signal / noise)
+
+
+OUR_OWN = {  # adapters of this package; what else is installed here is anybody's
+    "brevitas",
+    "ganq",
+    "modelopt",
+    "onnxruntime",
+    "openvino",
+    "pytorch_quantization",
+    "torch_ao",
+    "torchao",
+}
 
 
 def all_cases(adapter: str | None = None) -> list[Case]:

@@ -57,6 +57,20 @@ def test_mse_ranges_are_about_the_best(bits: int, has_zero_point: bool) -> None:
     assert achieved < error(histogram(values)) or bits == 8
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+def test_long_tails_on_both_sides_are_clipped_without_a_zero_point_too(bits: int) -> None:
+    source = torch.distributions.Laplace(0.0, 1.0)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        values = source.sample((500_000,))
+    seen = histogram(values)
+    error = {}
+    for has_zero_point in (True, False):
+        grid = activation_grid(seen, bits, "mse", has_zero_point=has_zero_point)
+        error[has_zero_point] = float((grid.quantize(values) - values).square().mean())
+    assert error[False] == pytest.approx(error[True], rel=0.3)
+
+
 @pytest.mark.parametrize("bits", [3, 4])
 def test_mse_weights_are_better_than_min_max_in_every_channel(bits: int) -> None:
     weight = normal(6 * 200).reshape(6, 8, 5, 5)

@@ -1,18 +1,26 @@
-"""The command line, run in the tests' own process: a driver of its own costs seconds of imports."""
+"""The command line, run in the tests' own process: a driver of its own costs seconds of imports.
+
+And the records that it leaves, read or forged.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from ganqbench.cli.main import main
+from ganqbench.records.canonical import canonical, content_hash
+from ganqbench.records.schema import Record
+from ganqbench.records.store import read, record_files
 
 
 def run_here(
@@ -47,3 +55,16 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def records(results: Path) -> dict[str, Record]:
+    """Label of each cell -> its record."""
+    return {record.cell.label: record for record in map(read, record_files(results))}
+
+
+def forge(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what a record says, and make its hash right again."""
+    document = json.loads(path.read_bytes())
+    change(document)
+    document["hash"] = content_hash(document)
+    path.write_bytes(canonical(document))

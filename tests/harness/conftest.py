@@ -23,16 +23,16 @@ version = 0
 title = "Tiny cells for the harness's own tests"
 cpu_hours = 0.1
 time_limit_s = {limit}
-[protocol.cyclegan-vintagify]
-resolution = 32
+[protocol.cyclegan-edges2emoji]
+resolution = 64
 calibrate = 2
 final = 4
 batch = 2
-preview_bytes = 160000
+preview_bytes = 48000
 [tolerance]
 psnr = 0.1
 [[grid]]
-gan = "cyclegan-vintagify"
+gan = "cyclegan-edges2emoji"
 methods = [{methods}]
 bits = ["W8A8"]
 seeds = [{seeds}]
@@ -58,6 +58,10 @@ def write_suite(
     quoted = ", ".join(f'"{name}"' for name in methods)
     path.write_text(SUITE.format(methods=quoted, seeds=", ".join(map(str, seeds)), limit=limit))
     return path
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(one_thread: None) -> None: ...
 
 
 @pytest.fixture

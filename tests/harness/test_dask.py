@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from command_line import until
+from command_line import records, until
 
 from ganqbench.harness.dask_executor import DaskExecutor
 from ganqbench.harness.process import Outcome
-from ganqbench.records.schema import Record
-from ganqbench.records.store import read, record_files
 from ganqbench.records.validate import validate
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -51,10 +49,6 @@ seeds = [0]
 """
 
 
-def records(results: Path) -> dict[str, Record]:
-    return {read(path).cell.label: read(path) for path in record_files(results)}
-
-
 @contextmanager
 def dask_process(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A scheduler or worker of Dask, as the documentation starts them."""
@@ -74,15 +68,18 @@ def dask_process(environment: dict[str, str], *arguments: str) -> Iterator[subpr
 
 
 def test_a_local_cluster_gives_the_same_numbers_to_the_bit(
-    make_suite: MakeSuite, process: Command, tmp_path: Path
+    measured_once: Path, make_suite: MakeSuite, process: Command, tmp_path: Path
 ) -> None:
     suite = make_suite(["faulty.honest", "faulty.raises", "faulty.killed"])
     run = ("run", "--suite", str(suite), "--jobs", "2", "--retries", "0")
-    here = process(*run, "--results", "here")
     there = process(*run, "--results", "there", "--executor", "dask")
-    assert (here.returncode, there.returncode) == (1, 1), there.stderr
+    assert there.returncode == 1, there.stderr
     assert "Traceback" not in there.stderr
-    one, two = records(tmp_path / "here"), records(tmp_path / "there")
+    one, two = records(measured_once), records(tmp_path / "there")
+    killed = two.pop("faulty.killed.W8A8.s0")
+    assert (killed.status, killed.cost.attempts) == ("failed", 1)
+    assert "SIGKILL" in (killed.reason or "")
+    assert len(one) == 3
     assert set(one) == set(two)
     for label, record in one.items():
         again = two[label]
@@ -230,16 +227,38 @@ def test_a_scheduler_that_dies_is_one_message_and_leaves_no_cell_behind(
     assert {record.status for record in records(tmp_path / "results").values()} == {"ok"}
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://127.0.0.1:1", "tcp://127.0.0.1"])
+ONE_BY_ONE = """
+import sys
+from ganqbench.cli.main import main
+suite, *addresses = sys.argv[1:]
+found = []
+for address in addresses:
+    sys.argv[1:] = ["run", "--suite", suite, "--executor", "dask", "--scheduler", address]
+    try:
+        main()
+    except SystemExit as end:
+        found.append(end.code)
+print(found)
+"""
+
+
 def test_a_scheduler_that_is_not_there_is_one_message(
-    address: str, make_suite: MakeSuite, process: Command
+    make_suite: MakeSuite, plugin_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    done = process(
-        *("run", "--suite", str(make_suite(["faulty.honest"])), "--executor", "dask"),
-        *("--scheduler", address),
+    """In a process that ends: only then does Dask tell of connections that nobody asked after."""
+    addresses = ["tcp://127.0.0.1:1", "nonsense://127.0.0.1:1", "tcp://127.0.0.1"]
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, str(make_suite(["faulty.honest"])), *addresses],
+        cwd=tmp_path,
+        env=plugin_environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
     )
-    assert done.returncode == 1
-    assert f"no Dask scheduler at {address}" in done.stderr
+    assert done.stdout.splitlines()[-1] == "[1, 1, 1]"
+    for address in addresses:
+        assert done.stderr.count(f"no Dask scheduler at {address}: ") == 1
     assert "Traceback" not in done.stderr
 
 

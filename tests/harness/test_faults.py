@@ -16,9 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import until
+from command_line import records, until
 
-from ganqbench.records.schema import Record
 from ganqbench.records.store import read, record_files
 from ganqbench.records.validate import validate
 
@@ -26,7 +25,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 MakeSuite = Callable[..., Path]
 Start = Callable[..., subprocess.Popen[str]]
 
-KILLS, CELLS = (100, 24) if os.environ.get("GANQBENCH_STRESS") else (3, 3)
+KILLS, CELLS, PAUSE_S = (100, 24, 5.0) if os.environ.get("GANQBENCH_STRESS") else (3, 3, 1.0)
 
 FIGURES = os.environ.get("GANQBENCH_FIGURES")
 """Where the stress session wants to read what was counted."""
@@ -49,10 +48,6 @@ def start(tmp_path: Path, plugin_environment: dict[str, str]) -> Start:
     return begin
 
 
-def records(results: Path) -> dict[str, Record]:
-    return {read(path).cell.label: read(path) for path in record_files(results)}
-
-
 def children(pid: int) -> list[int]:
     """Processes that `pid` started and that still run."""
     found = []
@@ -67,23 +62,24 @@ def children(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(
-    number: signal.Signals, make_suite: MakeSuite, start: Start, command: Command, tmp_path: Path
+    make_suite: MakeSuite, start: Start, command: Command, tmp_path: Path
 ) -> None:
     suite, marks = make_suite(["faulty.marked"], seeds=range(2)), tmp_path / "marks"
-    driver = start(suite, sleep=600)
-    until(lambda: marks.is_file() and len(records(tmp_path / "results")) == 1)  # the baseline
-    cells = children(driver.pid)
-    assert cells
-    driver.send_signal(number)
-    _, errors = driver.communicate(timeout=60)
-    assert driver.returncode == 128 + number
-    assert f"Stopped by {number.name}: 1 cells finished and kept, 2 left" in errors
-    assert "The same command goes on" in errors
-    assert "Traceback" not in errors
-    assert not any(Path(f"/proc/{pid}").exists() for pid in cells)
-    assert not validate(tmp_path / "results").faults
+    for number, finished in ((signal.SIGTERM, 1), (signal.SIGINT, 0)):
+        driver = start(suite, sleep=600)
+        until(lambda: marks.is_file() and len(records(tmp_path / "results")) == 1)  # the baseline
+        cells = children(driver.pid)
+        assert cells
+        driver.send_signal(number)
+        _, errors = driver.communicate(timeout=60)
+        assert driver.returncode == 128 + number
+        assert f"Stopped by {number.name}: {finished} cells finished and kept, 2 left" in errors
+        assert "The same command goes on" in errors
+        assert "Traceback" not in errors
+        assert not any(Path(f"/proc/{pid}").exists() for pid in cells)
+        assert not validate(tmp_path / "results").faults
+        marks.unlink()
     again = command("run", "--suite", str(suite))
     assert again.returncode == 0, again.stderr
     assert "2 cells to run" in again.stdout
@@ -133,8 +129,11 @@ def test_random_kills_lose_and_double_nothing(
     finished: dict[Path, bytes] = {}
     while kills < KILLS:
         driver = start(suite)
+        until_at_work(driver, results)
         while driver.poll() is None and kills < KILLS:
-            time.sleep(rng.uniform(0.2, 5))
+            time.sleep(rng.uniform(0, PAUSE_S))
+            check(results, finished)
+            assert finished  # which the kill could lose
             cells = children(driver.pid)
             victim = rng.choice([driver.pid, *cells])
             if driver.poll() is None:
@@ -162,6 +161,11 @@ def test_random_kills_lose_and_double_nothing(
     if FIGURES:
         counts = {"kills": kills, "cells": CELLS, "lost_or_doubled": 0}
         Path(FIGURES).write_text(json.dumps(counts), encoding="utf-8")
+
+
+def until_at_work(driver: subprocess.Popen[str], results: Path) -> None:
+    """Wait until there is a record and the run has cells, or the run has ended."""
+    until(lambda: driver.poll() is not None or (any(record_files(results)) and bool(children(driver.pid))))
 
 
 def check(results: Path, finished: dict[Path, bytes]) -> None:

@@ -59,6 +59,8 @@ def keys_after_edits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict
         "adapters/brevitas.py",
         "harness/measure.py",
         "harness/judge.py",
+        "harness/outcome.py",
+        "harness/pinned.py",
         "zoo/vintagify.py",
         "metrics/fidelity.py",
         "audit/__init__.py",
@@ -111,7 +113,11 @@ def test_another_teacher_invalidates_exactly_what_recipes_made(
 
 
 @pytest.mark.parametrize(
-    "edited", ["harness/measure.py", "harness/judge.py", "metrics/fidelity.py", "audit/__init__.py"]
+    "edited",
+    [
+        *("harness/measure.py", "harness/judge.py", "harness/outcome.py", "harness/pinned.py"),
+        *("metrics/fidelity.py", "audit/__init__.py"),
+    ],
 )
 def test_editing_shared_numeric_code_invalidates_every_cell(
     edited: str, keys_after_edits: dict[str, dict[str, str]]

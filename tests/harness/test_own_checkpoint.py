@@ -6,19 +6,51 @@ import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ganqbench.cell import Cell
 from ganqbench.errors import UserError
+from ganqbench.harness.export_cell import Exported, export_cell
+from ganqbench.harness.gans import Gans
 from ganqbench.harness.own_suite import own_suite
 from ganqbench.records.store import read
-from ganqbench.suite import load_suite
+from ganqbench.suite import Suite, load_suite
 from ganqbench.zoo.custom import CheckpointEntry
 
 FIXTURES = Path(__file__).parents[1] / "zoo" / "fixtures"
 CELL = ("--adapter", "torch_ao", "--method", "ptq-histogram", "--bits", "W8A8")
+
+
+SUITE = """
+name = "mine"
+version = 0
+title = "t"
+cpu_hours = 1
+time_limit_s = 240
+[protocol.{gan}]
+resolution = {resolution}
+calibrate = 8
+final = 8
+batch = 4
+preview_bytes = 160000
+[tolerance]
+[[grid]]
+gan = "{gan}"
+methods = ["torch_ao.ptq-histogram"]
+bits = ["W8A8"]
+seeds = [0]
+"""
+
+
+def suite_of(folder: Path, gan: str, resolution: int) -> str:
+    """The path of a suite of one cell on few images."""
+    path = folder / "mine.toml"
+    path.write_text(SUITE.format(gan=gan, resolution=resolution))
+    return str(path)
 
 
 def checkpoint(folder: Path, name: str) -> Path:
@@ -39,10 +71,11 @@ def test_arguments_that_no_constructor_takes_are_refused(tmp_path: Path) -> None
 
 
 def test_a_checkpoint_runs_and_its_record_says_how(
-    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = checkpoint(tmp_path, "stylegan2_ada_32_cond")
-    done = command("run", "--checkpoint", str(path), "--arch", "stylegan2-ada", *CELL)
+    path, small = checkpoint(tmp_path, "stylegan2_ada_32_cond"), suite_of(tmp_path, "stylegan2-cifar10", 32)
+    own = ("--checkpoint", str(path), "--suite", small)
+    done = command("run", *own, "--arch", "stylegan2-ada", *CELL)
     assert done.returncode == 0, done.stderr
     (file,) = (tmp_path / "results" / "own-v0").rglob("torch_ao.*.json")
     record = read(file)
@@ -53,20 +86,44 @@ def test_a_checkpoint_runs_and_its_record_says_how(
     assert again.returncode == 0, again.stderr
     assert "0 cells to run" in again.stdout
     assert file.read_bytes() == before
-    model = tmp_path / "model.onnx"
-    for asked in (str(file), f"own/{record.cell.gan}/torch_ao.ptq-histogram.W8A8.s0"):
-        exported = command("export", asked, "--checkpoint", str(path), "--out", str(model))
+
+    made: list[tuple[Cell, Suite, Exported]] = []
+
+    # It takes long, and only what it is asked for differs.
+    def once(cell: Cell, suite: Suite, gans: Gans, **options: Any) -> Exported:
+        found = made[0][-1] if made else export_cell(cell, suite, gans, **options)
+        made.append((cell, suite, found))
+        return found
+
+    monkeypatch.setattr("ganqbench.harness.export_cell.export_cell", once)
+    model, name = tmp_path / "model.onnx", f"own/{record.cell.gan}/torch_ao.ptq-histogram.W8A8.s0"
+    for asked, where in ((str(file), own), (name, own[:2])):
+        exported = command("export", asked, *where, "--out", str(model))
         assert exported.returncode == 0, exported.stderr
         assert model.stat().st_size > 1000
         model.unlink()
         exported = command("export", asked, "--out", str(model))
         assert exported.returncode == 1
         assert "Give it with --checkpoint" in exported.stderr
+    suites = [own_suite(load_suite(each), CheckpointEntry(path)) for each in (small, "mini")]
+    assert [(cell, suite) for cell, suite, _ in made] == [(record.cell, suite) for suite in suites]
+    exported = command("export", str(file), *own[:2], "--out", str(model))
+    assert exported.returncode == 1
+    assert "was measured by another" in exported.stderr
     another = checkpoint(tmp_path, "stylegan2_ada_32")
-    exported = command("export", str(file), "--checkpoint", str(another), "--out", str(model))
+    exported = command("export", str(file), "--checkpoint", str(another), *own[2:], "--out", str(model))
     assert exported.returncode == 1
     assert "no GAN" in exported.stderr
     assert not model.exists()
+
+
+def test_a_checkpoint_is_run_like_mini_where_no_suite_is_named(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    path = checkpoint(tmp_path, "stylegan2_ada_32_cond")
+    found = command("run", "--checkpoint", str(path), *CELL, "--dry-run").stdout
+    assert "own-v0: 2 cells to run (0 of them can't run here)" in found
+    assert f"Budget of the whole suite: {load_suite('mini').cpu_hours:g} CPU-hours" in found
 
 
 def test_it_is_measured_like_the_suites_own_of_its_kind_and_size(tmp_path: Path) -> None:
@@ -139,29 +196,8 @@ def test_an_architecture_without_a_checkpoint_is_a_mistake(
 def test_offline_names_what_is_missing(
     command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    suite = tmp_path / "mine.toml"
-    protocol = {"resolution": 256, "calibrate": 2, "final": 4, "batch": 2, "preview_bytes": 160_000}
-    lines = [f"{key} = {value}" for key, value in protocol.items()]
-    suite.write_text(
-        "\n".join(
-            [
-                'name = "mine"',
-                "version = 0",
-                'title = "t"',
-                "cpu_hours = 1",
-                "time_limit_s = 60",
-                "[protocol.cyclegan-horse2zebra]",
-                *lines,
-                "[tolerance]",
-                "[[grid]]",
-                'gan = "cyclegan-horse2zebra"',
-                'methods = ["torch_ao.ptq-minmax"]',
-                'bits = ["W8A8"]',
-                "seeds = [0]",
-            ]
-        )
-    )
-    done = command("run", "--suite", str(suite), "--offline")
+    suite = suite_of(tmp_path, "cyclegan-horse2zebra", 256)
+    done = command("run", "--suite", suite, "--offline")
     assert done.returncode == 1
     assert "offline" in done.stderr
     assert not (tmp_path / "results").exists()

@@ -21,7 +21,7 @@ N = 64
 IDENTITY = f"fid_delta[metric-net@aaaaaaaaaaaa pil-bicubic-32 n={N} ref=bbbbbbbbbbbb]"
 VALUES = (0.5, 0.75, 1.0)
 RESULTS = Path(__file__).parents[2] / "results"
-PATH = min(each for each in record_files(RESULTS / "mini-v2") if "brevitas.gptq.W4A8" in each.name)
+PATH = next(path for path in record_files(RESULTS) if "fid_delta" in read(path).metrics)
 
 
 def records(**identities: str) -> list[Record]:

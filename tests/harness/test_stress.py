@@ -1,12 +1,16 @@
-"""The stress session in small: each part runs, its limits bite, and its page is that of its figures."""
+"""The stress session in small: what its parts find, that its limits bite, whose figures its page shows."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from command_line import forge, run_here
 
 
 @pytest.fixture
@@ -14,11 +18,40 @@ def stress(script: Callable[[str], ModuleType]) -> ModuleType:
     return script("stress")
 
 
-def test_a_grid_has_the_same_numbers_on_two_workers(stress: ModuleType) -> None:
+def louder(document: dict[str, Any]) -> None:
+    document["metrics"]["mae"]["value"] += 1e-9
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_grid_whose_numbers_differ_on_two_workers_is_noticed(
+    same: bool,
+    stress: ModuleType,
+    measured_once: Path,
+    plugin_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def output(folder: Path, *arguments: str) -> str:
+        done = run_here(folder, plugin_environment, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def measure(folder: Path, *arguments: str) -> float:
+        """Only plan the cells, and take records that are there already."""
+        assert "cells to run" in output(folder, *arguments, "--dry-run")
+        results = folder / arguments[arguments.index("--results") + 1]
+        shutil.copytree(measured_once, results)
+        if results.name == "2" and not same:
+            (honest,) = results.rglob("faulty.honest.*.json")
+            forge(honest, louder)
+        return {"warm": 1.0, "1": 6.0, "2": 4.0}[results.name]
+
+    monkeypatch.setattr(stress, "output", output)
+    monkeypatch.setattr(stress, "ganqbench", measure)
     figures = stress.grid(cells=2, final=64)
-    assert figures["same_bits"] == 1
+    assert figures["same_bits"] == int(same)
+    assert figures["speedup_of_2_workers"] == 1.5
     assert figures["planned_for_two_workers_s"] > 0
-    assert figures["speedup_of_2_workers"] == figures["one_worker_s"] / figures["two_workers_s"]
+    assert ("same_bits" in stress.missed(figures)) is not same
 
 
 def test_many_records_are_checked_and_shown(stress: ModuleType) -> None:
