@@ -123,6 +123,8 @@ def run(
         raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
     zoo = Gans(checkpoint, arch, suite_name)
     suite = named_suite(OWN if checkpoint else suite_name, zoo)
+    folder = results / f"{suite.name}-v{suite.version}"
+    keep = ctx.with_resource(kept_suite(None if checkpoint or dry_run else suite_name, folder))
     cells = Filters(gans, adapters, methods, bits, seeds, recipes).select(suite)
     usable = Usable.of(cells)
     for message in usable.broken:
@@ -149,14 +151,13 @@ def run(
         ctx.exit(1 if usable.broken else 0)
     from ganqbench.harness.run import run_plan
 
-    with kept_suite(None if checkpoint else suite_name, results / f"{suite.name}-v{suite.version}"):
-        summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
+    summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries, begin=keep)
     counts = (
         ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         or "nothing to do"
     )
     elsewhere = f" {summary.elsewhere} cells were finished by another run." if summary.elsewhere else ""
-    click.echo(f"{counts}. Records: {results}/{suite.name}-v{suite.version}{elsewhere}")
+    click.echo(f"{counts}. Records: {folder}{elsewhere}")
     reasons = Counter(item.skip.reason for item in plan.todo if item.skip is not None)
     for reason, count in reasons.items():
         click.echo(printable(f"skipped {count}: {reason}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,8 +46,9 @@ def run_plan(
     *,
     retries: int = RETRIES,
     quiet: bool = False,
+    begin: Callable[[], None] | None = None,
 ) -> Summary:
-    """Run every cell of `plan.todo` and write its record below `results`.
+    """Run every cell of `plan.todo` and write its record below `results`; `begin` is called before the first.
 
     A cell that fails never stops the others; one that another run is working on is left to it. Raises
     UserError when the weights of a GAN are missing or altered or a record can't be written, and
@@ -66,6 +68,8 @@ def run_plan(
         tqdm(total=len(plan.todo), unit="cell", disable=True if quiet else None) as bar,
         executor,
     ):
+        if begin is not None and plan.todo:
+            begin()
         driver = _Driver(plan, results, Task({}, time_limit_s, retries), executor, claims, bar)
         while driver.busy:
             if signals.number is not None:
