@@ -99,9 +99,9 @@ def run(
 ) -> None:
     """Run a suite; cells whose records are current are not run again.
 
-    Exit status 0: every cell is ok or skipped. 1: a cell failed, an adapter is broken and its cells were
-    left out, or the command is wrong. 128 + n: it was stopped by signal n; the same command goes on from
-    there.
+    Exit status 0: every cell is ok, skipped, or can't run here and has a record. 1: a cell failed, here or
+    meanwhile in another run, an adapter is broken and its cells were left out, or the command is wrong.
+    128 + n: it was stopped by signal n; the same command goes on from there.
     """
     from ganqbench.errors import UserError
     from ganqbench.harness.calibration_room import too_many_seeds
@@ -152,15 +152,14 @@ def run(
     from ganqbench.harness.run import run_plan
 
     summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries, begin=keep)
-    counts = (
-        ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
-        or "nothing to do"
-    )
+    parts = [f"{count} {status}" for status, count in sorted(summary.statuses.items())]
+    parts += [f"{len(summary.not_here)} not run here (records kept)"] if summary.not_here else []
+    counts = ", ".join(parts) or "nothing to do"
     elsewhere = f" {summary.elsewhere} cells were finished by another run." if summary.elsewhere else ""
     click.echo(f"{counts}. Records: {folder}{elsewhere}")
-    reasons = Counter(item.skip.reason for item in plan.todo if item.skip is not None)
-    for reason, count in reasons.items():
-        click.echo(printable(f"skipped {count}: {reason}"))
+    skips = [(item.cell in summary.not_here, item.skip.reason) for item in plan.todo if item.skip is not None]
+    for (kept, reason), count in Counter(skips).items():
+        click.echo(printable(f"{'not run here' if kept else 'skipped'} {count}: {reason}"))
     for record in summary.failures:
         click.echo(printable(f"failed: {record.cell}: {record.reason}"), err=True)
     if summary.failures or usable.broken:
