@@ -144,4 +144,9 @@ def _check(suite: Suite) -> None:
     unknown = sorted(suite.tolerance.keys() - BOUNDS.keys())
     if unknown:
         raise ValueError(f"tolerance.{unknown[0]}: no such metric; known are {', '.join(BOUNDS)}")
-    suite.cells()
+    for cell in suite.cells():
+        if cell.is_baseline != (str(cell.bits) == "FP32"):
+            raise ValueError(
+                f"its grid of {cell.gan} has {cell.adapter}.{cell.method} at {cell.bits}; "
+                "FP32 is the baseline's, and its alone"
+            )

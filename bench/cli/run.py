@@ -99,9 +99,9 @@ def run(
 ) -> None:
     """Run a suite; cells whose records are current are not run again.
 
-    Exit status 0: every cell is ok or skipped. 1: a cell failed, an adapter is broken and its cells were
-    left out, or the command is wrong. 128 + n: it was stopped by signal n; the same command goes on from
-    there.
+    Exit status 0: every cell is ok, skipped, or can't run here and has a record. 1: a cell failed, here or
+    meanwhile in another run, an adapter is broken and its cells were left out, or the command is wrong.
+    128 + n: it was stopped by signal n; the same command goes on from there.
     """
     from ganqbench.errors import UserError
     from ganqbench.harness.calibration_room import too_many_seeds
@@ -123,6 +123,8 @@ def run(
         raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
     zoo = Gans(checkpoint, arch, suite_name)
     suite = named_suite(OWN if checkpoint else suite_name, zoo)
+    folder = results / f"{suite.name}-v{suite.version}"
+    keep = ctx.with_resource(kept_suite(None if checkpoint or dry_run else suite_name, folder))
     cells = Filters(gans, adapters, methods, bits, seeds, recipes).select(suite)
     usable = Usable.of(cells)
     for message in usable.broken:
@@ -149,17 +151,15 @@ def run(
         ctx.exit(1 if usable.broken else 0)
     from ganqbench.harness.run import run_plan
 
-    with kept_suite(None if checkpoint else suite_name, results / f"{suite.name}-v{suite.version}"):
-        summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries)
-    counts = (
-        ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
-        or "nothing to do"
-    )
+    summary = run_plan(plan, results, suite.time_limit_s, executor, retries=retries, begin=keep)
+    parts = [f"{count} {status}" for status, count in sorted(summary.statuses.items())]
+    parts += [f"{len(summary.not_here)} not run here (records kept)"] if summary.not_here else []
+    counts = ", ".join(parts) or "nothing to do"
     elsewhere = f" {summary.elsewhere} cells were finished by another run." if summary.elsewhere else ""
-    click.echo(f"{counts}. Records: {results}/{suite.name}-v{suite.version}{elsewhere}")
-    reasons = Counter(item.skip.reason for item in plan.todo if item.skip is not None)
-    for reason, count in reasons.items():
-        click.echo(printable(f"skipped {count}: {reason}"))
+    click.echo(f"{counts}. Records: {folder}{elsewhere}")
+    skips = [(item.cell in summary.not_here, item.skip.reason) for item in plan.todo if item.skip is not None]
+    for (kept, reason), count in Counter(skips).items():
+        click.echo(printable(f"{'not run here' if kept else 'skipped'} {count}: {reason}"))
     for record in summary.failures:
         click.echo(printable(f"failed: {record.cell}: {record.reason}"), err=True)
     if summary.failures or usable.broken:

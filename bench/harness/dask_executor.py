@@ -50,6 +50,8 @@ class DaskExecutor(Executor):
         self._workers = workers
         self._resources = dict(resources)
         self._shards = shards
+        # What lies elsewhere, or in parts, can't be seen from here.
+        self.shares_cache = scheduler is None and shards == 1
         self._open = ExitStack()
         self._client: Client | None = None
 

@@ -32,6 +32,9 @@ class Executor(ABC):
     driver's.
     """
 
+    shares_cache: bool = True
+    """Whether cells keep whole sets of full-precision images in this machine's cache folder."""
+
     @property
     @abstractmethod
     def slots(self) -> int:

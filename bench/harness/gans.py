@@ -36,12 +36,13 @@ class Gans:
         """For another process: the checkpoint's path and architecture."""
         return [str(self.checkpoint.resolve()), self.arch] if self.checkpoint else None
 
-    def arguments(self, suite: str) -> tuple[str, ...]:
-        """The command line's options that lead to a cell of `suite`."""
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The command line's options that lead to the checkpoint and its suite; none without one."""
         if self.checkpoint is None:
-            return ("--suite", suite)
-        arch = ("--arch", self.arch) if self.arch else ()
-        return ("--suite", self.suite or suite, "--checkpoint", self.checkpoint.name, *arch)
+            return ()
+        given = (("--suite", self.suite), ("--checkpoint", self.checkpoint.name), ("--arch", self.arch))
+        return tuple(word for name, value in given if value for word in (name, value))
 
     @cached_property
     def own(self) -> ZooEntry | None:

@@ -33,7 +33,8 @@ class Interruption:
 def interruption() -> Iterator[Interruption]:
     """Note SIGINT, SIGTERM and SIGHUP instead of dying; a second SIGINT raises KeyboardInterrupt.
 
-    Signals reach the main thread only; in another nothing is changed.
+    One that is ignored stays so: `nohup` means it. Signals reach the main thread only; in another nothing
+    is changed.
     """
     found = Interruption()
 
@@ -45,7 +46,8 @@ def interruption() -> Iterator[Interruption]:
     if threading.current_thread() is not threading.main_thread():
         yield found
         return
-    before = {number: signal.signal(number, note) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield found
     finally:

@@ -40,6 +40,11 @@ class Planned:
     seen: Stamp
     """What lay at the record's place when this was planned."""
 
+    @property
+    def lacking(self) -> bool:
+        """Whether something is missing here, so that the cell may well run elsewhere."""
+        return self.skip is not None and self.skip != self.declined
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -6,10 +6,14 @@ import os
 import platform
 import re
 import subprocess
+import tomllib
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+PACKAGE = "ganqbench"
+SOURCES = (".py", ".toml")
 # Instruction sets that change which kernels run, and so the last bits of a result.
 ISA = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "sve", "i8mm")
 
@@ -33,17 +37,40 @@ def hardware(threads: int) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> tuple[str | None, bool | None]:
-    """Commit of the checkout that holds `folder` and whether its sources differ; (None, None) outside one.
+    """Commit of this project's checkout that holds `folder`, and whether what runs differs from it.
 
-    Files below results/ don't count as changes: a run writes them.
+    (None, None) outside of one: another project's commit says nothing of a record. Files below results/
+    don't count as changes, since a run writes them; an installed package of other sources does.
     """
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
+    top, commit = (_git(folder, "rev-parse", what) for what in ("--show-toplevel", "HEAD"))
+    if top is None or commit is None or not _is_ours(Path(top.rstrip("\n"))):
         return None, None
+    if not _is_installed_from(Path(top.rstrip("\n"))):
+        return commit.strip(), True
     changes = _git(
         folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)results"
     )
     return commit.strip(), None if changes is None else bool(changes.strip())
+
+
+def _is_ours(top: Path) -> bool:
+    try:
+        project = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(project == PACKAGE)
+
+
+def _is_installed_from(top: Path) -> bool:
+    """Whether the package that runs has the sources of this checkout."""
+    pairs = (("bench", PACKAGE), ("adapters", f"{PACKAGE}.adapters"))
+    return all(_sources(top / folder) == _sources(Path(str(files(name)))) for folder, name in pairs)
+
+
+def _sources(folder: Path) -> dict[Path, bytes]:
+    """Path and content of a package's sources, less those of a package `adapters` inside."""
+    named = {path.relative_to(folder): path for path in folder.rglob("*") if path.suffix in SOURCES}
+    return {name: path.read_bytes() for name, path in named.items() if name.parts[0] != "adapters"}
 
 
 def now() -> str:

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import Gans
 from ganqbench.harness.own_suite import named_suite
+from ganqbench.records.command import SUITE_FILE
 from ganqbench.records.schema import Record
 from ganqbench.records.store import put
 from ganqbench.suite import OWN, Suite, load_suite, suite_names
 
-FILE = "suite.toml"
-"""What a suite's file is called in the folder of its records."""
-
 
 @contextmanager
-def kept_suite(name: str | None, folder: Path) -> Iterator[None]:
+def kept_suite(name: str | None, folder: Path) -> Iterator[Callable[[], None]]:
     """Leaves a copy of a suite's file beside the records that a run writes: they say nothing without it.
 
-    Nothing is done for a packaged suite or None. Raises UserError where the file of another suite lies in
-    `folder`, or it can't be written to.
+    The copy is of the file as it is now. What this yields writes it, before the first record; where `folder`
+    is there already, that is done at once. Nothing is done for a packaged suite or None. Raises UserError
+    where the file of another suite lies in `folder`, or it can't be written to.
     """
     file = Path(name) if name is not None and name.endswith(".toml") else None
-    if file is not None and folder.is_dir():
-        _keep(file, folder)
+    if file is None:
+        yield lambda: None
+        return
+    keep = partial(_keep, file, file.read_bytes(), folder)
+    if folder.is_dir():
+        keep()
     try:
-        yield
+        yield keep
     finally:
-        if file is not None and folder.is_dir():
-            _keep(file, folder)
+        if folder.is_dir() and not (folder / SUITE_FILE).exists():
+            keep()
 
 
-def _keep(file: Path, folder: Path) -> None:
-    place, content = folder / FILE, file.read_bytes()
+def _keep(file: Path, content: bytes, folder: Path) -> None:
+    place = folder / SUITE_FILE
     try:
         if place.is_file():
             if place.read_bytes() == content:
@@ -44,6 +48,7 @@ def _keep(file: Path, folder: Path) -> None:
                 f"{place} is another suite than {file}.",
                 "Give yours another name or version, or put its file there yourself.",
             )
+        folder.mkdir(parents=True, exist_ok=True)
         put(place, content)
     except OSError as error:
         raise UserError(
@@ -58,7 +63,7 @@ def record_suite(path: Path, record: Record, gans: Gans) -> Suite:
     changed since.
     """
     cell = record.cell
-    beside = path.resolve().parents[1] / FILE
+    beside = path.resolve().parents[1] / SUITE_FILE
     if cell.suite == OWN or cell.suite in suite_names():
         suite = named_suite(cell.suite, gans)
     elif beside.is_file():

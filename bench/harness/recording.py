@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganqbench.cell import Cell
 from ganqbench.harness.gans import Gans
 from ganqbench.harness.pinned import THREADS
 from ganqbench.harness.plan import Plan, Planned
 from ganqbench.harness.process import Outcome
 from ganqbench.harness.provenance import git_state, hardware, now
+from ganqbench.records.command import command
 from ganqbench.records.rules import identity_faults
 from ganqbench.records.schema import SCHEMA, Record
 from ganqbench.records.store import content_faults, seal
@@ -71,19 +70,9 @@ class Recorder:
                 "commit": self.commit,
                 "dirty": self.dirty,
                 "hardware": found.get("hardware", self.hardware),
-                "command": command(item.cell, self.gans),
+                "command": command(item.cell, self.gans.options),
                 "seeds": {"cell": item.cell.seed},
                 "finished": now(),
             },
             "reason": found.get("reason"),
         }
-
-
-def command(cell: Cell, gans: Gans) -> str:
-    """The command that runs this one cell."""
-    parts: Sequence[str] = [
-        *("ganqbench", "run", *gans.arguments(cell.suite), "--gan", cell.gan, "--adapter", cell.adapter),
-        *("--method", cell.method, "--bits", str(cell.bits), "--seed", str(cell.seed)),
-        *(("--recipe", cell.recipe) if cell.recipe else ()),
-    ]
-    return shlex.join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ganqbench.cell import Cell
 from ganqbench.errors import UserError
 from ganqbench.harness.claims import Claims
 from ganqbench.harness.executor import RETRIES, Executor, Task
+from ganqbench.harness.image_cache import has_images
 from ganqbench.harness.interruption import Stopped, interruption
 from ganqbench.harness.ledger import Ledger
 from ganqbench.harness.plan import Plan, Planned
@@ -30,11 +33,16 @@ ELSEWHERE_S = 1.0
 
 @dataclass(frozen=True)
 class Summary:
-    """How the cells of a run ended; `elsewhere` counts those that another run finished meanwhile."""
+    """How the cells of a run ended."""
 
     statuses: Counter[str]
+    """Of the records that it wrote."""
     failures: tuple[Record, ...]
+    """Cells that failed, in this run or meanwhile in another."""
     elsewhere: int
+    """How many cells another run finished meanwhile."""
+    not_here: frozenset[Cell]
+    """Cells that can't run here and were measured elsewhere, whose records were left as they are."""
 
 
 def run_plan(
@@ -45,8 +53,9 @@ def run_plan(
     *,
     retries: int = RETRIES,
     quiet: bool = False,
+    begin: Callable[[], None] | None = None,
 ) -> Summary:
-    """Run every cell of `plan.todo` and write its record below `results`.
+    """Run every cell of `plan.todo` and write its record below `results`; `begin` is called before the first.
 
     A cell that fails never stops the others; one that another run is working on is left to it. Raises
     UserError when the weights of a GAN are missing or altered or a record can't be written, and
@@ -66,6 +75,8 @@ def run_plan(
         tqdm(total=len(plan.todo), unit="cell", disable=True if quiet else None) as bar,
         executor,
     ):
+        if begin is not None and plan.todo:
+            begin()
         driver = _Driver(plan, results, Task({}, time_limit_s, retries), executor, claims, bar)
         while driver.busy:
             if signals.number is not None:
@@ -76,8 +87,7 @@ def run_plan(
             except UserError:
                 driver.stop()
                 raise
-    failures = tuple(record for record in driver.records if record.status == "failed")
-    return Summary(Counter(record.status for record in driver.records), failures, driver.elsewhere)
+    return driver.summary()
 
 
 def check_weights(plan: Plan) -> None:
@@ -97,11 +107,12 @@ class _Driver:
     claims: Claims
     bar: tqdm[None]
     records: list[Record] = field(default_factory=list)
-    elsewhere: int = 0
+    elsewhere: list[Record] = field(default_factory=list)
+    not_here: set[Cell] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        # Baselines come first; cells that need one wait for it inside `Baselines.array`.
-        self.waiting = deque(self.plan.todo)
+        self.waiting = deque(self.plan.todo)  # baselines first
+        self.with_images: set[str] = set()
         self.running: dict[Future[Outcome], Planned] = {}
         self.ledger = Ledger(home())
         self.recorder = Recorder.of(self.plan)
@@ -115,6 +126,12 @@ class _Driver:
     def left(self) -> int:
         """Cells without a record of this run."""
         return len(self.waiting) + len(self.running)
+
+    def summary(self) -> Summary:
+        """How the cells ended so far."""
+        failures = [each for each in (*self.records, *self.elsewhere) if each.status == "failed"]
+        statuses = Counter[str](record.status for record in self.records)
+        return Summary(statuses, tuple(failures), len(self.elsewhere), frozenset(self.not_here))
 
     def step(self) -> None:
         """Start what can be started, wait a moment, and write down what ended."""
@@ -138,22 +155,36 @@ class _Driver:
 
     def _start(self) -> None:
         free = self.executor.slots - len(self.running)
+        # Whose images one cell is making: another would wait for them, and spend its time limit on that.
+        making = {item.cell.gan for item in self.running.values() if self._lacks_images(item)}
         for _ in range(len(self.waiting)):
             if free <= 0:
                 return
             item = self.waiting.popleft()
-            if not self.claims.take(item.cell):
+            must_wait = item.skip is None and item.cell.gan in making
+            if must_wait or not self.claims.take(item.cell):
                 self.waiting.append(item)
-            elif self._made_elsewhere(item):
-                self.claims.give_back(item.cell)
-                self.elsewhere += 1
-                self.bar.update()
+            elif (record := self._made_elsewhere(item)) is not None:
+                self.elsewhere.append(record)
+                self._leave(item)
+            elif item.lacking and self._is_measured(item):
+                self.not_here.add(item.cell)
+                self._leave(item)
             elif item.skip is not None:
                 self._finish(item, Outcome({"status": "skipped", "reason": item.skip.reason}, None))
             else:
                 clean(self.results / item.cell.path)
                 self.running[self.executor.submit(self._task(item))] = item
                 free -= 1
+                if self._lacks_images(item):
+                    making.add(item.cell.gan)
+
+    def _lacks_images(self, item: Planned) -> bool:
+        """Whether the full-precision images of the cell's GAN are known not to be there."""
+        gan = item.cell.gan
+        if gan not in self.with_images and has_images(self.plan.baselines[gan]):
+            self.with_images.add(gan)
+        return self.executor.shares_cache and gan not in self.with_images
 
     def _task(self, item: Planned) -> Task:
         job = {
@@ -187,17 +218,33 @@ class _Driver:
         self.bar.set_postfix_str(f"{item.cell.label}: {record.status}")
         self.bar.update()
 
-    def _made_elsewhere(self, item: Planned) -> bool:
-        """Whether another run has written this cell's record since this one was planned."""
-        path = self.results / item.cell.path
-        if stamp(path) == item.seen:
-            return False
-        try:
-            record = read(path)
-        except (OSError, InvalidRecord):
-            return False
+    def _leave(self, item: Planned) -> None:
+        """Be done with a cell whose record stays as it is."""
+        self.claims.give_back(item.cell)
+        self.bar.update()
+
+    def _made_elsewhere(self, item: Planned) -> Record | None:
+        """The cell's record if another run has written it since this one was planned."""
+        if stamp(self.results / item.cell.path) == item.seen:
+            return None
+        record = self._present(item)
+        if record is None or record.provenance.key != item.key:
+            return None
         trusted = self.plan.ledger is None or record.hash in self.plan.ledger.hashes()
-        return trusted and record.cell == item.cell and record.provenance.key == item.key
+        return record if trusted else None
+
+    def _is_measured(self, item: Planned) -> bool:
+        """Whether the cell has a record that says more than that it could not run."""
+        record = self._present(item)
+        return record is not None and record.status != "skipped"
+
+    def _present(self, item: Planned) -> Record | None:
+        """The cell's record in the results folder, of whatever code."""
+        try:
+            record = read(self.results / item.cell.path)
+        except (OSError, InvalidRecord):
+            return None
+        return record if record.cell == item.cell else None
 
 
 def _refused(outcome: Outcome, reason: str) -> Outcome:

@@ -1,7 +1,8 @@
 """One cell on several workers: its evaluation in parts, and the join of what they gave.
 
 Each part is a process like that of a whole cell. The record is that of a run in one piece, to the bit;
-its costs are those of all parts together, with a phase `join`.
+its costs are those of all parts together, with a phase `join`. Every part quantizes and trains anew: what
+that takes is counted once, as in one piece, and the rest is phase `repeated`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ from typing import Any
 
 from ganqbench.harness.executor import Task
 from ganqbench.harness.process import Outcome, run_cell
+
+KINDS = ("wall_s", "cpu_s")
+SAME = frozenset({"quantize", "fine-tune"})
+"""Phases that do the same in every part."""
+REPEATED = "repeated"
+"""The phase of what parts did that another one had done."""
 
 
 def part_tasks(task: Task, shards: int) -> list[Task]:
@@ -46,18 +53,24 @@ def _with_costs(outcome: Outcome, parts: Sequence[Outcome]) -> Outcome:
     """The outcome with the seconds of all processes, the largest memory and the most attempts."""
     documents = [outcome.document, *(part.document for part in parts)]
     costs = {
-        "phases": _sum([found.get("phases", {}) for found in documents]),
+        "phases": _together([found.get("phases", {}) for found in documents]),
         "peak_memory": max(found.get("peak_memory") or 0 for found in documents) or None,
         "attempts": max(found["attempts"] for found in documents),
     }
     return replace(outcome, document={**outcome.document, **costs}, files={})
 
 
-def _sum(phases: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+def _together(phases: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """The seconds of all processes by phase; of what they all did anew the most, and the rest apart."""
     total: dict[str, dict[str, float]] = {}
-    for each in phases:
-        for name, seconds in each.items():
-            own = total.setdefault(name, {"wall_s": 0.0, "cpu_s": 0.0})
-            for kind, value in seconds.items():
-                own[kind] = round(own[kind] + value, 3)
-    return total
+    repeated = dict.fromkeys(KINDS, 0.0)
+    for name in dict.fromkeys(name for each in phases for name in each):
+        found = [each[name] for each in phases if name in each]
+        total[name] = {kind: sum(seconds[kind] for seconds in found) for kind in KINDS}
+        if name in SAME:
+            most = {kind: max(seconds[kind] for seconds in found) for kind in KINDS}
+            repeated = {kind: repeated[kind] + total[name][kind] - most[kind] for kind in KINDS}
+            total[name] = most
+    if any(repeated.values()):
+        total[REPEATED] = repeated
+    return {name: {kind: round(value, 3) for kind, value in each.items()} for name, each in total.items()}

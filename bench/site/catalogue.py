@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ganqbench.adapter import Adapter, Method
 from ganqbench.cell import Cell
+from ganqbench.records.command import command
 from ganqbench.site import ideas, names
 from ganqbench.site.board import Board, bits_order
-from ganqbench.site.command import command
 from ganqbench.site.row import Row
 from ganqbench.site.support import Support
 from ganqbench.suite import OWN, load_suite, suite_names

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
+from ganqbench.records.command import command
 from ganqbench.records.deploy_schema import LEAST_PARITY
 from ganqbench.records.schema import MIN_COVERAGE
 from ganqbench.site import format as fmt
@@ -18,7 +19,6 @@ from ganqbench.site.asides import asides
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.catalogue import BackendPage, catalogue
 from ganqbench.site.columns import METRICS
-from ganqbench.site.command import command
 from ganqbench.site.findings import headlines
 from ganqbench.site.heatmap import heatmaps
 from ganqbench.site.identity import space

@@ -51,7 +51,10 @@ def test_a_part_that_failed_fails_the_cell_and_nothing_is_joined() -> None:
     parts = [outcome("part"), outcome("failed", attempts=2, reason="the backend broke"), outcome("part")]
     found = join(task(), parts, lambda: pytest.fail("a process was started"), None).document
     assert (found["status"], found["reason"], found["attempts"]) == ("failed", "the backend broke", 2)
-    assert found["phases"] == {"quantize": {"wall_s": 3.0, "cpu_s": 1.5}}
+    assert found["phases"] == {
+        "quantize": {"wall_s": 1.0, "cpu_s": 0.5},
+        "repeated": {"wall_s": 2.0, "cpu_s": 1.0},
+    }
 
 
 @pytest.mark.parametrize("name", ["audit", "audited"])

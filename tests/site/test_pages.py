@@ -213,6 +213,7 @@ def test_an_earlier_suite_is_not_what_the_command_runs(tmp_path: Path) -> None:
     assert f"This record is of version 1 of the suite, the command runs version {newest}." in earlier
     assert "the command runs version" not in now
     assert "This suite does not come with GANQBench" in own
+    assert "ganqbench run --suite results/mine-v1/suite.toml --gan" in own
 
 
 def test_a_checkpoints_record_is_run_again_on_its_file(tmp_path: Path) -> None:
