@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from browser_boards import BOARD
-from test_looks import overflow, violations
-from test_use import head, ids
-from test_weight import KB, packed
+from page_reader import KB, head, ids, overflow, packed, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

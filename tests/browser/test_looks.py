@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import browser_boards
 import pytest
 from browser_boards import BOARD, HOSTILE, PIXELS
+from page_reader import SCREENS, overflow, violations
 
 from ganqbench.site import build
 
@@ -21,21 +22,6 @@ PAGES = [
     *("index.html", "methods/index.html", "methods/brevitas.gptq.html", "backends/torchao.html"),
     *("protocol.html", "data.html", str(PIXELS), str(RUN)),
 ]
-
-
-def overflow(page: Page) -> int:
-    """How many pixels the page is wider than the window."""
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-
-
-def violations(page: Page) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options={"preload": False}).response["violations"]
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
-
-
-SCREENS = [(390, "light"), (390, "dark"), (1360, "light"), (1360, "dark")]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +41,10 @@ def test_everybody_can_use_it(site: Path, look: Open, path: str, width: int, sch
 def test_everybody_can_use_it_while_it_is_used(site: Path, look: Open, width: int, scheme: str) -> None:
     page = look(site / BOARD, "?backend=brevitas,ganq&columns=all&sort=-size", width=width, scheme=scheme)
     page.locator("[data-item]").nth(2).click()
+    page.locator("[data-enlarge]").first.click()
+    page.locator(".area").nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".plot .tip").nth(1).is_visible()
     assert violations(page) == []
     assert overflow(page) == 0
 

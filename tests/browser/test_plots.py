@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser_boards import BOARD
-from test_looks import SCREENS, overflow, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -86,17 +85,6 @@ def test_enlarged_it_has_the_same_scales(site: Path, look: Open) -> None:
     page.keyboard.press("Enter")
     assert plot.locator("use").evaluate_all(places) == small
     assert plot.bounding_box() == before
-
-
-@pytest.mark.parametrize(("width", "scheme"), SCREENS)
-def test_everybody_can_use_a_live_plot(site: Path, look: Open, width: int, scheme: str) -> None:
-    page = look(site / BOARD, width=width, scheme=scheme)
-    page.locator("[data-enlarge]").first.click()
-    page.locator(".area").nth(1).focus()
-    page.keyboard.press("ArrowRight")
-    assert page.locator(".plot .tip").nth(1).is_visible()
-    assert violations(page) == []
-    assert overflow(page) == 0
 
 
 @pytest.mark.parametrize("width", [320, 390, 820, 1360])

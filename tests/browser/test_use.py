@@ -10,24 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser_boards import BOARD
+from page_reader import head, ids
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Page
 
 Open = Callable[..., "Page"]
 
 
-def ids(page: Page) -> list[str]:
-    """The rows that are shown, in order."""
-    return page.locator("tbody tr[id]:visible").evaluate_all("rows => rows.map(row => row.id)")
-
-
 def query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
-
-
-def head(page: Page, key: str) -> Locator:
-    return page.locator(f"thead th[data-key={key}]")
 
 
 def test_sort_filter_address_reload(site: Path, look: Open) -> None:

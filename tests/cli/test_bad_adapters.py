@@ -10,9 +10,9 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from installed import install
 
 GOOD = """
 from ganqbench.adapter import Adapter, Method
@@ -45,27 +45,20 @@ BAD = {
 NAMES = {fault: f"bad_{place}" for place, fault in enumerate(BAD)}
 
 
-def install(folder: Path, code: str, name: str, distribution: str | None = None) -> None:
-    """Put a file where an installed distribution would be."""
-    distribution = distribution or name
-    (folder / f"{distribution}_file.py").write_text(code.replace('name = "mine"', f'name = "{name}"'))
-    metadata = folder / f"{distribution}-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
-    point = f"[ganqbench.adapters]\n{name} = {distribution}_file:Mine\n"
-    (metadata / "entry_points.txt").write_text(point)
+def named(code: str, name: str) -> str:
+    return code.replace('name = "mine"', f'name = "{name}"')
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """One that has a good adapter, all bad ones, two of one name, and one of a name that the package has."""
     folder = tmp_path_factory.mktemp("installed")
-    install(folder, GOOD, "mine")
+    install(folder, "mine", GOOD)
     for fault, (code, _) in BAD.items():
-        install(folder, code, NAMES[fault])
-    install(folder, GOOD, "twice")
-    install(folder, GOOD, "twice", "theirs")
-    install(folder, GOOD, "torch_ao", "impostor")
+        install(folder, NAMES[fault], named(code, NAMES[fault]))
+    for distribution in ("twice", "theirs"):
+        install(folder, "twice", named(GOOD, "twice"), distribution)
+    install(folder, "torch_ao", named(GOOD, "torch_ao"), "impostor")
     return {**os.environ, "PYTHONPATH": str(folder)}
 
 

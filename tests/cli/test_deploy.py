@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from committed import RESULTS, newest
 
 from ganqbench.cli import deploy as command
 from ganqbench.cli.deploy import deploy
@@ -15,8 +16,6 @@ from ganqbench.cli.export import export
 from ganqbench.cli.verify import verify
 from ganqbench.errors import UserError
 from ganqbench.harness import deploy_part, export_cell, prepared
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("tool", [deploy, export])
@@ -102,18 +101,18 @@ def test_a_record_that_can_not_be_replaced_is_told_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prepared, "prepare", lambda *_: pytest.fail("it began"))
-    record = min((ROOT / "results").glob("mini-v7/sagan-cifar10/ganq.*W8A8*.json"))
+    record = min((newest("mini") / "sagan-cifar10").glob("ganq.*W8A8*.json"))
     stray = tmp_path / record.name
     stray.write_bytes(record.read_bytes())
     done = CliRunner().invoke(deploy, [str(stray)])
     assert done.exit_code == 1
-    assert f"which belongs at mini-v7/sagan-cifar10/{record.name}; its image" in done.output
+    assert f"which belongs at {record.relative_to(RESULTS)}; its image" in done.output
     assert "only print with --keep." in done.output
 
 
 @pytest.mark.parametrize("tool", [deploy, export])
 def test_a_record_of_an_earlier_suite_is_refused(tool: Any, tmp_path: Path) -> None:
-    old = min((ROOT / "results").glob("mini-v3/sagan-cifar10/*W8A8*.json"))
+    old = min((RESULTS / "mini-v3" / "sagan-cifar10").glob("*W8A8*.json"))
     done = CliRunner().invoke(tool, [str(old), *(["--out", str(tmp_path / "m")] if tool is export else [])])
     said = done.output if tool is deploy else str(done.exception)
     assert "is of an earlier version: suite mini has version" in said
@@ -126,7 +125,7 @@ def test_a_record_that_is_not_current_is_refused(
     tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deploy_part, "resume_key", lambda *_: "sha256:" + "0" * 64)
-    record = min((ROOT / "results").glob("mini-v7/sagan-cifar10/ganq.*W8A8*.json"))
+    record = min((newest("mini") / "sagan-cifar10").glob("ganq.*W8A8*.json"))
     done = CliRunner().invoke(
         tool, [str(record), *(["--out", str(tmp_path / "m")] if tool is export else [])]
     )

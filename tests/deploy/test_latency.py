@@ -4,13 +4,39 @@ from __future__ import annotations
 
 import os
 import random
-import time
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from ganqbench.deploy import latency, machine
 from ganqbench.deploy.latency import LEAST_ROUNDS, Spread, Timings, interleaved
 from ganqbench.deploy.machine import Load, grown, pinned
+
+
+@dataclass
+class Clock:
+    """Stands in for the module `time`: moves when it is told to."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def perf_counter(self) -> float:
+        return self.wall
+
+    def process_time(self) -> float:
+        return self.cpu
+
+    def spend(self, wall: float, cpu: float = 0.0) -> None:
+        self.wall, self.cpu = self.wall + wall, self.cpu + cpu
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in (latency, machine):
+        monkeypatch.setattr(module, "time", made)
+    return made
 
 
 def test_intervals_hold_the_median_as_often_as_they_say() -> None:
@@ -33,20 +59,37 @@ def test_ratios_are_taken_within_rounds() -> None:
     assert fast.faster_than(slow) == Spread(2.0, 2.0, 2.0)
 
 
-def test_rounds_are_interleaved_and_each_is_whole() -> None:
+def test_rounds_are_interleaved_and_each_is_whole(clock: Clock) -> None:
     calls: list[str] = []
 
     def run(name: str) -> None:
         calls.append(name)
-        time.sleep(0.03)
+        clock.spend(0.03, cpu=0.01)
 
     found = interleaved({name: lambda name=name: run(name) for name in "ab"}, 0, random.Random(0))
     timed = calls[-2 * LEAST_ROUNDS :]
     assert all(set(timed[i : i + 2]) == {"a", "b"} for i in range(0, len(timed), 2))
     assert len({tuple(timed[i : i + 2]) for i in range(0, len(timed), 2)}) == 2
     for timings in found.values():
-        assert len(timings.wall) == len(timings.cpu) == LEAST_ROUNDS
-        assert min(timings.wall) >= 0.03 > max(timings.cpu)
+        assert timings.wall == pytest.approx((0.03,) * LEAST_ROUNDS)
+        assert timings.cpu == pytest.approx((0.01,) * LEAST_ROUNDS)
+
+
+def test_there_are_as_many_rounds_as_fit_into_the_time(clock: Clock) -> None:
+    found = interleaved({"a": lambda: clock.spend(0.25)}, 2, random.Random(0))
+    assert len(found["a"].wall) == 9  # the last one begins when the time is over, not after it
+
+
+def test_a_short_run_is_repeated_and_told_once(clock: Clock) -> None:
+    calls = []
+
+    def run() -> None:
+        calls.append(0)
+        clock.spend(0.0078125, cpu=0.00390625)
+
+    found = interleaved({"a": run}, 0, random.Random(0))["a"]
+    assert len(calls) == 2 + 3 * LEAST_ROUNDS
+    assert (set(found.wall), set(found.cpu)) == ({0.0078125}, {0.00390625})
 
 
 def test_memory_is_that_of_the_peak() -> None:
@@ -64,11 +107,13 @@ def test_the_process_is_pinned_only_inside() -> None:
     assert os.sched_getaffinity(0) == before
 
 
-def test_a_machine_that_does_not_tell_its_load_counts_as_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_does_not_tell_its_load_counts_as_busy(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load = Load()
     assert (load.others, load.busy) == (None, False)  # nothing was watched, nothing disturbed
     with load.watching():
-        time.sleep(0.05)
+        clock.spend(0.05)
     assert load.others is not None
     assert load.others >= 0
     monkeypatch.setattr("ganqbench.deploy.machine._processor_seconds", lambda: None)
@@ -77,12 +122,14 @@ def test_a_machine_that_does_not_tell_its_load_counts_as_busy(monkeypatch: pytes
     assert (load.others, load.busy) == (None, True)
 
 
-def test_what_others_use_while_nobody_watches_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = iter([0.0, 0.0, 50.0, 50.0 + 1.0])
+def test_what_others_use_while_nobody_watches_does_not_count(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([0.0, 0.5, 50.0, 50.0 + 1.0])
     monkeypatch.setattr("ganqbench.deploy.machine._processor_seconds", lambda: next(seconds))
     load = Load()
     for _ in range(2):
         with load.watching():
-            time.sleep(0.01)
-    assert load.burnt is not None
-    assert 0 < load.burnt <= 1
+            clock.spend(2.0, cpu=0.25)
+    assert load.burnt == 0.25 + 0.75  # of 1.5 seconds, half a second was its own
+    assert load.others == 0.25

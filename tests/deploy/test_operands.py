@@ -7,28 +7,23 @@ from typing import cast
 
 import onnx
 import pytest
-import torch
-from torch import nn
+from small_generators import small, small_inputs
 
 from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell
 from ganqbench.deploy.graph import PRODUCTS
 from ganqbench.deploy.session import IntegerSession
-from ganqbench.zoo.sagan import SAGAN
 
 
 def rounded_elsewhere(method: str) -> set[str]:
     """Types of the nodes other than products that take a rounded activation."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(1)
-        generator = SAGAN((16, 8, 8), z_dim=8, classes=3, attention=(1,)).eval()
-        nn.init.ones_(generator.blocks[1][0].sigma)  # type: ignore[index,union-attr,arg-type]
+    generator = small("sagan", seed=1)
     adapter, name = method.split(".")
     cell = Cell.model_validate(
         {"suite": "test", "suite_version": 0, "gan": "sagan", "adapter": adapter, "seed": 0}
         | {"method": name, "bits": "W8A8"}
     )
-    module = load_adapter(adapter).quantize(copy.deepcopy(generator), [generator.sample_inputs(4, 0)], cell)
+    module = load_adapter(adapter).quantize(copy.deepcopy(generator), [small_inputs(generator, 4)], cell)
     graph = onnx.load_model_from_string(cast(IntegerSession, module).serialised).graph
     numbers = {node.output[0] for node in graph.node if node.op_type == "QuantizeLinear"}
     rounded = {

@@ -1,4 +1,4 @@
-"""Generators that a recipe has trained, or whose channels a method has scaled, as graphs of integers."""
+"""Generators that a recipe has trained, or whose channels a method has scaled, as integer graphs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_generators import ARCHITECTURES, TinySagan, small, small_inputs
 from torch import Tensor, nn
 
 from ganqbench.adapter import load_adapter
@@ -19,34 +20,7 @@ from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError
 from ganqbench.recipes.fine_tune import fine_tune
 from ganqbench.recipes.recipe import RECIPES
-from ganqbench.zoo.cyclegan import ResnetGenerator
-from ganqbench.zoo.generator import Generator, Inputs, InputSource, Split, ZooEntry
-from ganqbench.zoo.latents import Latents
-from ganqbench.zoo.sagan import SAGAN
-from ganqbench.zoo.stylegan2 import StyleGAN2
-
-
-class Tiny(ZooEntry):
-    """A SAGAN of random weights."""
-
-    name, title, arch, resolution, licence = "sagan-tiny", "tiny", "studiogan-sagan", 16, "none"
-
-    @property
-    def weights_sha256(self) -> str:
-        return "0" * 64
-
-    def load(self) -> Generator:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            generator = SAGAN([16, 16, 8], z_dim=8, classes=3, attention=[1])
-            generator.train()(*generator.sample_inputs(64, 0))
-            for parameter in generator.parameters():
-                if parameter.shape == (1,):
-                    nn.init.constant_(parameter, 0.5)
-        return generator.eval()
-
-    def inputs(self, split: Split, resolution: int | None = None) -> InputSource:
-        return Latents(split, 8, 3)
+from ganqbench.zoo.generator import Generator, Inputs
 
 
 def quantized(generator: Generator, inputs: Inputs, method: str, bits: str) -> nn.Module:
@@ -58,7 +32,7 @@ def quantized(generator: Generator, inputs: Inputs, method: str, bits: str) -> n
 
 
 def test_a_generator_that_a_recipe_has_trained_is_exported_as_it_ended() -> None:
-    entry = Tiny()
+    entry = TinySagan()
     generator = entry.load()
     inputs = entry.inputs("calibrate").batch(range(4))
     module = quantized(generator, inputs, "qat-smooth-lsq", "W4A8")
@@ -74,10 +48,8 @@ def test_a_generator_that_a_recipe_has_trained_is_exported_as_it_ended() -> None
 
 @pytest.mark.parametrize("bits", ["W8A8", "W4A8"])
 def test_channels_that_are_scaled_before_rounding_are_scaled_in_the_graph(bits: str) -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
-        inputs = (torch.rand(3, 3, 16, 16) * 2 - 1,)
+    generator = small("cyclegan")
+    inputs = small_inputs(generator, 3)
     module = quantized(generator, inputs, "smooth", bits)
     factors = [site.factors for site in sites(module, generator, inputs)[0]]
     assert all(one is not None and one.std() > 0 for one in factors)
@@ -86,17 +58,10 @@ def test_channels_that_are_scaled_before_rounding_are_scaled_in_the_graph(bits: 
 
 
 @pytest.mark.parametrize("method", ["even", "even-gptq"])
-@pytest.mark.parametrize("name", ["sagan", "cyclegan", "stylegan2"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_images_that_are_levelled_before_rounding_are_levelled_in_the_graph(name: str, method: str) -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        inputs: Inputs = (torch.rand(3, 3, 16, 16) * 2 - 1,)
-        generator: Generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
-        if name == "sagan":
-            generator, inputs = Tiny().load(), Tiny().inputs("calibrate").batch(range(4))
-        elif name == "stylegan2":
-            generator = StyleGAN2((8, 8, 8), z_dim=8, w_dim=8, c_dim=3, mapping_layers=2).eval()
-            inputs = generator.sample_inputs(4, 0)
+    generator = small(name, warmed=name == "sagan")
+    inputs = small_inputs(generator, 4)
     module = quantized(generator, inputs, method, "W8A8")
     found = sites(module, generator, inputs)[0]
     levelled = {site.path: site.levelled for site in found}
@@ -137,8 +102,8 @@ class Between(nn.Module):
     [("nothing", ""), ("shift", ""), ("scale", "factors"), ("largest", "")],
 )
 def test_only_a_module_that_scales_and_nothing_else_counts_as_a_scale(does: str, scaled: str) -> None:
-    generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
-    inputs = (torch.rand(2, 3, 16, 16) * 2 - 1,)
+    generator = small("cyclegan")
+    inputs = small_inputs(generator, 2)
     module = quantized(generator, inputs, "ptq-mse", "W8A8")
     layer = module.get_submodule("model.1")
     layer.between = Between(does)
@@ -150,8 +115,8 @@ def test_only_a_module_that_scales_and_nothing_else_counts_as_a_scale(does: str,
 
 
 def test_images_that_are_levelled_for_good_are_refused() -> None:
-    generator = ResnetGenerator(ngf=8, n_blocks=1).eval()
-    inputs = (torch.rand(2, 3, 16, 16) * 2 - 1,)
+    generator = small("cyclegan")
+    inputs = small_inputs(generator, 2)
     module = quantized(generator, inputs, "ptq-mse", "W8A8")
     layer = module.get_submodule("model.1")
     layer.between = Between("level")

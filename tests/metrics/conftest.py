@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from threadpoolctl import threadpool_limits
 
 # Helpers lie beside the tests, which are imported by path and not as a package.
@@ -15,9 +14,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _one_thread_of_numpy() -> Iterator[None]:
+    """For a module, as looking through the libraries takes a while; its fixtures keep to it as well."""
     with threadpool_limits(1):
         yield
-    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(one_thread: None) -> None: ...

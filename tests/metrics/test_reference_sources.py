@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import pickle
 import threading
-import warnings
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,17 +14,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 import torchvision
 from click.testing import CliRunner
+from inception_stand_in import stand_in
 from PIL import Image
-from torch import Tensor, nn
 
 from ganqbench.cli.reference import reference as command
 from ganqbench.errors import UserError
 from ganqbench.metrics import load_reference
 from ganqbench.metrics.extractors import EmbeddedExtractor
-from ganqbench.metrics.inception import INCEPTION, InceptionExtractor, Pin
+from ganqbench.metrics.inception import INCEPTION, InceptionExtractor
 from ganqbench.metrics.pictures import dataset_pictures
 from ganqbench.train.data import CLASSES
 
@@ -123,20 +121,6 @@ def test_a_data_set_that_is_not_there_leaves_nothing(name: str, tmp_path: Path) 
     assert not out.exists()
 
 
-class Stand(nn.Module):
-    """The outer shape of Inception's TorchScript file."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(3, 2048, 4, stride=73), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.ReLU()
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        result: Tensor = self.layers(images)
-        return result
-
-
 class Quiet(SimpleHTTPRequestHandler):
     """Serves a folder."""
 
@@ -150,12 +134,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pa
     folder = tmp_path / "served"
     folder.mkdir()
     path = folder / INCEPTION.file
-    with warnings.catch_warnings(), torch.random.fork_rng():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated
-        torch.manual_seed(0)
-        torch.jit.save(torch.jit.script(Stand().eval()), path)
-    content = path.read_bytes()
-    pin = Pin(path.name, len(content), hashlib.sha256(content).hexdigest())
+    pin = stand_in(path)
     monkeypatch.setattr("ganqbench.metrics.inception.INCEPTION", pin)
     monkeypatch.setattr(InceptionExtractor.__init__, "__defaults__", (pin,))
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))

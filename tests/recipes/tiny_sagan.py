@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from small_generators import TinySagan
 from torch import nn
 
 from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell
 from ganqbench.recipes.fine_tune import Trained, fine_tune
 from ganqbench.recipes.recipe import RECIPES, Recipe
-from ganqbench.zoo.generator import Batches, Generator, InputSource, Split, ZooEntry
+from ganqbench.zoo.generator import Batches, ZooEntry
 from ganqbench.zoo.latents import Latents
-from ganqbench.zoo.sagan import SAGAN
 
 
 def short(name: str) -> Recipe:
@@ -25,33 +25,7 @@ def short(name: str) -> Recipe:
 
 
 SHORT = short("distill")
-
-
-class Tiny(ZooEntry):
-    """A SAGAN of random weights; remembers which splits it was asked for."""
-
-    name, title, arch, resolution, licence = "sagan-tiny", "tiny", "studiogan-sagan", 16, "none"
-
-    def __init__(self) -> None:
-        self.asked: list[Split] = []
-
-    @property
-    def weights_sha256(self) -> str:
-        return "0" * 64
-
-    def load(self) -> Generator:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            generator = SAGAN([16, 16, 8], z_dim=8, classes=3, attention=[1])
-            generator.train()(*generator.sample_inputs(64, 0))
-            for parameter in generator.parameters():
-                if parameter.shape == (1,):
-                    nn.init.constant_(parameter, 0.5)
-        return generator.eval()
-
-    def inputs(self, split: Split, resolution: int | None = None) -> InputSource:
-        self.asked.append(split)
-        return Latents(split, 8, 3)
+Tiny = TinySagan
 
 
 def start(

@@ -6,11 +6,22 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import site_factory as factory
+
+BOARD = f"mini-v1/{factory.GAN}"
+"""The folder of the small board."""
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 OPTIONAL_IN_SVG = {"use", "path", "circle", "rect", "line"}
 # Attributes whose value is fetched or followed.
 ADDRESSES = {"href", "src", "data-src", "poster", "action", "srcset"}
 BLOCKS_IN_P = {"p", "div", "section", "table", "ul", "ol", "dl", "pre", "figure", "details", "h1", "h2", "h3"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 class Reader(HTMLParser):

@@ -8,19 +8,11 @@ from pathlib import Path
 
 import pytest
 import site_factory as factory
-from site_reader import dead_links, read_site
+from site_reader import BOARD, contents, dead_links, read_site
 
 from ganqbench.errors import UserError
 from ganqbench.site import build
 from ganqbench.site import build as build_function
-
-BOARD = f"mini-v1/{factory.GAN}"
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 def test_the_same_results_give_the_same_bytes(small: tuple[Path, Path], tmp_path: Path) -> None:

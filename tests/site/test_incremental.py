@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import site_factory as factory
-from test_build import BOARD, contents
+from site_reader import BOARD, contents
 
 from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell

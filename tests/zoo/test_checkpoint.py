@@ -10,7 +10,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from official_state import official
+from official import official
 from safetensors.torch import save_file
 
 from ganqbench.errors import UserError

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
+from official import official_file
 from safetensors.torch import save_file
 
 from ganqbench.errors import UserError
@@ -18,17 +17,10 @@ from ganqbench.zoo.from_stylegan2 import _sources
 from ganqbench.zoo.official import from_official
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
-FIXTURES = Path(__file__).parent / "fixtures"
 
-
-def checkpoint(folder, name, **more):
+def checkpoint(folder, name):
     """The state of a fixture as a file of its own."""
-    with safe_open(FIXTURES / f"{name}.safetensors", "pt") as file:
-        keys = [key for key in file.keys() if key.startswith("state.")]  # noqa: SIM118
-        state = {key.removeprefix("state."): file.get_tensor(key) for key in keys}
-        metadata = {key: file.metadata()[key] for key in ("arch", "kwargs")}
-    save_file({**state, **more}, folder / f"{name}.safetensors", metadata)
-    return folder / f"{name}.safetensors"
+    return official_file(folder / f"{name}.safetensors", name)
 
 
 @pytest.mark.parametrize(

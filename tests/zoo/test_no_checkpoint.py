@@ -8,7 +8,7 @@ import random
 
 import pytest
 import torch
-from official_state import official
+from official import official
 from safetensors.torch import save_file
 
 from ganqbench.errors import UserError

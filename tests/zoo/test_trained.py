@@ -1,10 +1,9 @@
-"""The small trained generators: quick to load, checked, quiet, and what they say they are."""
+"""The small trained generators: checked, quiet, and what they say they are."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 import warnings
 from importlib.resources import files
 
@@ -23,12 +22,10 @@ TRAINED = [name for name in names() if isinstance(entry(name), TrainedEntry)]
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_trained_generators_load_quickly_and_quietly(name):
+def test_trained_generators_load_quietly(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        began = time.process_time()
         generator = load(name, offline=True)
-        assert time.process_time() - began < 1
     assert not generator.training
     found = entry(name)
     assert (found.name, len(found.weights_sha256)) == (name, 64)
