@@ -191,9 +191,10 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
-    """Check types of the installed wheel."""
+    """Check types of the installed wheel and of the scripts that use it."""
     install(session)
     python(session, "-P", "-m", "mypy", "-p", "ganqbench")
+    python(session, "-P", "-m", "mypy", "benchmarks", MYPYPATH="benchmarks")
 
 
 @nox.session(venv_backend="none")

@@ -118,8 +118,8 @@ def duels(
         wish = next(each for each in asked(gan) if each.bits == bits and each.trained)
         for ours in own if theirs else ():
             if theirs is not None and ours["method"].startswith("ganq."):
-                pair = (runs[gan, bits, row["method"]] for row in (theirs, ours))
-                between = difference(*pair, whole[gan], influences)
+                before, after = (runs[gan, bits, row["method"]] for row in (theirs, ours))
+                between = difference(before, after, whole[gan], influences)
                 names = {"gan": gan, "bits": bits, "ours": ours["method"], "theirs": theirs["method"]}
                 made.append({**names, **between, "verdict": duel(ours, theirs, between, wish)})
     return made

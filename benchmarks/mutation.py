@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
+from typing import Any, TypeGuard
 
 ROOT = Path(__file__).parents[1]
 HONEST = ("tests/audit/test_audit.py", "tests/audit/test_known_modules.py")
@@ -75,11 +76,15 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(changed, ast.Compare) and type(changed.ops[0]) in SWAPS:
         changed.ops[0] = SWAPS[type(changed.ops[0])]()
         yield f"{ast.unparse(node)} -> {ast.unparse(changed)}", changed
-    elif isinstance(changed, ast.Constant) and type(changed.value) in (int, float):
+    elif isinstance(changed, ast.Constant) and _is_number(changed.value):
         changed.value += 1
         yield f"{ast.unparse(node)} -> {ast.unparse(changed)}", changed
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield f"{ast.unparse(node)} -> {ast.unparse(node.operand)}", node.operand
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return type(value) in (int, float)
 
 
 class Replace(ast.NodeTransformer):
@@ -101,7 +106,7 @@ def mutants(source: str, path: str) -> Iterator[Mutant]:
         node = list(ast.walk(tree))[number]
         for change, new in changes(node):
             ast.copy_location(new, node)
-            changed = ast.fix_missing_locations(Replace(node, new).visit(tree))
+            changed: Any = ast.fix_missing_locations(Replace(node, new).visit(tree))
             line = node.lineno  # type: ignore[attr-defined]
             for name, code in functions(compile(changed, path, "exec")):
                 if code.co_firstlineno <= line <= last_line(code):

@@ -99,7 +99,7 @@ class Entry(ZooEntry):
     """The upsampler as a GAN."""
 
     name = title = arch = "upsampler"
-    resolution, domain, licence, weights_sha256 = PIXELS, "none", "none", ""  # type: ignore[assignment]
+    resolution, domain, licence, weights_sha256 = PIXELS, "none", "none", ""
 
     def __init__(self) -> None:
         self.generator = Upsampler()
@@ -118,7 +118,7 @@ class Rounding(Adapter):
 
     name: ClassVar[str] = "rounding"
     requires: ClassVar[tuple[str, ...]] = ()
-    methods: ClassVar[dict[str, Method]] = {"nearest": Method("Nearest", "ptq", "none")}  # type: ignore[misc]
+    methods: ClassVar[dict[str, Method]] = {"nearest": Method("Nearest", "ptq", "none")}
 
     def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
         """The generator with weights on a grid."""
@@ -141,7 +141,8 @@ def evaluate(n: int, extractor: Standin, pairs: EmbeddedExtractor | None = None)
     protocol = Protocol(resolution=PIXELS, calibrate=BATCH, final=n, batch=BATCH, preview_bytes=48_000)
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(Judge, "of", return_value=judge):
         extractor.seconds, started = 0.0, time.process_time()
-        part = measure(cell, entry, Rounding(), protocol, Baselines(Path(folder), "key"), phases)
+        baselines, unfinished = Baselines(Path(folder), "key"), Path(folder, "unfinished")
+        part = measure(cell, entry, Rounding(), protocol, baselines, phases, unfinished)
         with phases("metrics"):
             made = whole(
                 part.evaluation, [part.baseline_features], [part.shown], part.images, is_baseline=False
@@ -162,7 +163,8 @@ def inception_seconds(count: int) -> float:
         network.load_state_dict(weights(folder))
         network.fc = nn.Identity()
         with torch.no_grad():
-            traced = torch.jit.trace(network.eval(), torch.zeros(1, 3, SIZE, SIZE))
+            example = torch.zeros(1, 3, SIZE, SIZE)
+            traced = torch.jit.trace(network.eval(), example)  # type: ignore[no-untyped-call]
         torch.jit.save(torch.jit.script(Script(traced).eval()), folder / SCRIPT)
         content = (folder / SCRIPT).read_bytes()
         extractor = InceptionExtractor(folder, Pin(SCRIPT, len(content), hashlib.sha256(content).hexdigest()))

@@ -75,7 +75,7 @@ def script(folder: Path, state: dict[str, Tensor]) -> None:
     """Writes the network in the format that clean-fid and this project read."""
     layers = nn.Sequential(*published(state).blocks, nn.Flatten())
     with torch.no_grad():
-        traced = torch.jit.trace(layers, torch.zeros(1, 3, SIZE, SIZE))
+        traced = torch.jit.trace(layers, torch.zeros(1, 3, SIZE, SIZE))  # type: ignore[no-untyped-call]
     torch.jit.save(torch.jit.script(Script(traced).eval()), folder / SCRIPT)
 
 

@@ -82,9 +82,15 @@ def deploy(
 
 
 def _measured(text: str, gans: Gans, settings: Settings, *, keep: bool) -> Deploy:
-    from ganqbench.harness.deploy_part import check_place, current_key, with_deploy, write_deploy
+    from ganqbench.harness.deploy_part import (
+        check_picture,
+        check_place,
+        current_key,
+        with_deploy,
+        write_deploy,
+    )
     from ganqbench.harness.deployment import deploy as measure
-    from ganqbench.harness.prepared import prepare
+    from ganqbench.harness.prepared import ending_alone, prepare
     from ganqbench.records.deploy_schema import Deploy
 
     named = named_cell(text, gans)
@@ -95,9 +101,13 @@ def _measured(text: str, gans: Gans, settings: Settings, *, keep: bool) -> Deplo
     if named.record is not None:
         with_deploy(named.record, None, key)
     prepared = prepare(named.cell, named.suite, gans)
-    part = measure(prepared, settings, key, lambda words: click.echo(f"  {words}", err=True))
-    if named.record is not None and not keep:
-        write_deploy(with_deploy(named.record, part, key), Path(text))
+    if named.record is not None:
+        check_picture(prepared, named.suite, named.record, Path(text))
+    with ending_alone(named.cell):
+        part = measure(prepared, settings, key, lambda words: click.echo(f"  {words}", err=True))
+        whole = None if named.record is None else with_deploy(named.record, part, key)
+    if whole is not None and not keep:
+        write_deploy(whole, Path(text))
     return Deploy.model_validate_json(json.dumps(part))
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganqbench.cli.record_paths import check_path
+
 if TYPE_CHECKING:
     from ganqbench.records.diff import Diff
 
@@ -20,14 +22,13 @@ if TYPE_CHECKING:
 def diff(ctx: click.Context, old: Path, new: Path, as_json: bool) -> None:
     """Compare two results folders, or two records, beyond the tolerance that they state.
 
-    Exit status 0: no difference. 1: some, or a file that is no valid record.
+    Exit status 0: no difference. 1: some, or a file that is no valid record, or no record on one side.
     """
     from ganqbench.errors import UserError
     from ganqbench.records.diff import diff as compare
 
     for path in (old, new):
-        if not path.exists():
-            raise UserError(f"There is no {path}.", "Give two folders of records, or two record files.")
+        check_path(path, "Give two folders of records, or two record files.")
     if old.is_file() != new.is_file():
         raise UserError(f"{old} and {new} are a file and a folder.", "Give two of one kind.")
     found = compare(old, new)

@@ -44,7 +44,10 @@ def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> 
     if named.record is not None:
         check_current(named.record, current_key(named.cell, named.suite, gans))
     _check_writable(out)
-    found = export_cell(named.cell, named.suite, gans, rewrite=not plain, least_psnr=least_psnr)
+    recorded = None if named.record is None else (named.record, Path(cell))
+    found = export_cell(
+        *(named.cell, named.suite, gans), rewrite=not plain, least_psnr=least_psnr, recorded=recorded
+    )
     put(out, found.model)
     click.echo(
         f"{out}: {len(found.model)} bytes, {len(found.model) / found.float_bytes:.3f} of full precision; "

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ganqbench.cli.record_paths import check_path
+
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -13,16 +15,14 @@ import click
 def validate(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     """Check records: schema, hash, place, image, bounds and audit; explain every fault.
 
-    PATHS are files or folders, by default results/. Exit status 1 on any fault.
+    PATHS are files or folders, by default results/. Exit status 1 on any fault, and where no record is.
     """
-    from ganqbench.errors import UserError
     from ganqbench.records.text import printable
     from ganqbench.records.validate import validate as check
 
     faults = records = 0
     for path in paths or (Path("results"),):
-        if not path.exists():
-            raise UserError(f"There is no {path}.", "Give a record file or a folder of records.")
+        check_path(path, "Give a record file or a folder of records.")
         report = check(path)
         records += len(report.records)
         for fault in report.faults:

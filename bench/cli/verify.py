@@ -11,13 +11,27 @@ from typing import TYPE_CHECKING
 import click
 
 from ganqbench.cli.own_checkpoint import own_checkpoint
+from ganqbench.cli.record_paths import check_path
 
 if TYPE_CHECKING:
     from ganqbench.harness.gans import Gans
     from ganqbench.records.schema import Record
 
 UNCHECKED = 3
-"""Exit status when nothing differs but a record could not be checked."""
+"""Exit status when nothing differs but a record could not be checked, or none was."""
+
+
+def _author(ctx: click.Context, option: click.Parameter, who: str | None) -> str | None:
+    """A name that a note can hold; UserError for another, before anything is measured for it."""
+    from ganqbench.errors import UserError
+    from ganqbench.records.part import NAME_LENGTH
+
+    if who is not None and not (who.strip() and who.isprintable() and len(who) <= NAME_LENGTH):
+        raise UserError(
+            f"A note can't say that {who[:40]!r} ran a cell again.",
+            f"Give --who a name of 1 to {NAME_LENGTH} characters in one line.",
+        )
+    return who
 
 
 @click.command()
@@ -30,7 +44,9 @@ UNCHECKED = 3
     help="Evaluate only the first so many inputs: cheap, but distances stay unchecked.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Cells at a time; by default one per core.")
-@click.option("--who", help="Leave a note beside each record that agrees: re-run, by whom and where.")
+@click.option(
+    "--who", callback=_author, help="Leave a note beside each record that agrees: re-run, by whom and where."
+)
 @own_checkpoint
 @click.pass_context
 def verify(
@@ -47,8 +63,8 @@ def verify(
 
     PATHS are record files or folders. Of folders, and with --sample of files too, records of earlier suite
     versions are left out. Exit status 0: all agree. 1: one differs or is no valid record. 3: none differs,
-    but one could not be run here. With --inputs each cell is quantized and audited as ever, and compared
-    in audit, pictures and pixels; a whole re-run alone checks the distances.
+    but one could not be run here, or all are left out. With --inputs each cell is quantized and audited as
+    ever, and compared in audit, pictures and pixels; a whole re-run alone checks the distances.
     """
     from ganqbench.errors import UserError
     from ganqbench.harness.verify import verify as run_again
@@ -67,7 +83,7 @@ def verify(
     differ = unchecked = 0
     with tempfile.TemporaryDirectory(prefix="ganqbench-verify-") as work:
         for verdict in run_again(records, Path(work), jobs or os.cpu_count() or 1, gans, inputs=inputs):
-            if verdict.agrees and verdict.again is not None and who:
+            if verdict.agrees and verdict.again is not None and who is not None:
                 write_rerun(make_rerun(verdict.record, verdict.again, who), verdict.path)
             kind = label(verdict.path, verdict.record)
             click.echo(printable(f"{verdict.path} ({kind}): {verdict}"))
@@ -78,7 +94,7 @@ def verify(
     click.echo(f"{agree} agree, {differ} differ, {unchecked} not checked, {wrong}.")
     if differ or faults:
         ctx.exit(1)
-    if unchecked:
+    if unchecked or not records:
         ctx.exit(UNCHECKED)
 
 
@@ -88,7 +104,6 @@ def _records(paths: tuple[Path, ...], *, drawn: bool) -> tuple[list[tuple[Path, 
     One of an earlier suite version, whose protocol is no longer at hand, is only taken where its file was
     given and none is `drawn`.
     """
-    from ganqbench.errors import UserError
     from ganqbench.records.validate import validate
     from ganqbench.suite import load_suite, suite_names
 
@@ -97,8 +112,7 @@ def _records(paths: tuple[Path, ...], *, drawn: bool) -> tuple[list[tuple[Path, 
     versions = {suite.name: suite.version for suite in map(load_suite, suite_names())}
     superseded = 0
     for path in paths:
-        if not path.exists():
-            raise UserError(f"There is no {path}.", "Give record files or folders of records.")
+        check_path(path, "Give record files or folders of records.")
         report = validate(path)
         faults += map(str, report.faults)
         for file, record in report.records:

@@ -96,7 +96,8 @@ def engine_version(engine: str) -> str | None:
 
 
 def _pip(engine: str) -> str:
-    return "ncnn pnnx" if engine == "ncnn" else _DISTRIBUTIONS.get(engine, engine)
+    """What to tell pip: the extra of this package that pins an engine, where one does."""
+    return _DISTRIBUTIONS.get(engine, f"'ganqbench[{engine}]'")
 
 
 def _onnxruntime(model: bytes, inputs: Arrays, threads: int, provider: str) -> Opened:

@@ -1,20 +1,33 @@
-"""Put a deploy part into a finished record: the only part of it that is measured afterwards."""
+"""A finished record and what is made of its cell afterwards: its deploy part, the only part of it that is."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell
 from ganqbench.errors import UserError
 from ganqbench.harness.gans import Gans
 from ganqbench.harness.identity import numeric_code, resume_key, versions
+from ganqbench.harness.ledger import Ledger
+from ganqbench.harness.measure import SHOWN, render
+from ganqbench.harness.pictures import picture_differences
+from ganqbench.harness.pinned import THREADS
+from ganqbench.harness.prepared import Prepared, as_in_its_process, ending_alone
+from ganqbench.harness.preview import write_preview
+from ganqbench.harness.provenance import hardware
+from ganqbench.home import home
+from ganqbench.records.canonical import sha256
 from ganqbench.records.schema import Record
-from ganqbench.records.store import content_faults, preview_path, seal, write
+from ganqbench.records.store import content_faults, preview_path, read, seal, write
 from ganqbench.records.validate import record_faults
 from ganqbench.suite import Suite
+from ganqbench.zoo.generator import Batches
 
 
 def current_key(cell: Cell, suite: Suite, gans: Gans) -> str:
@@ -42,6 +55,38 @@ def check_place(record: Record, path: Path) -> None:
         )
 
 
+def check_picture(prepared: Prepared, suite: Suite, record: Record, path: Path) -> None:
+    """UserError unless the generator made here gives the images of the record in the file at `path`.
+
+    To the bit on the processor that the record is of.
+    """
+    if record.preview is None:
+        return
+    with as_in_its_process(record.cell), ending_alone(record.cell):
+        made = _preview(prepared, suite.protocol[record.cell.gan].preview_bytes)
+    if sha256(made) == record.preview.sha256:
+        return
+    there, here, image = record.provenance.hardware, hardware(THREADS), preview_path(path)
+    same = (there.cpu, list(there.isa), there.accelerator) == (here["cpu"], here["isa"], None)
+    if same or (image.is_file() and any(picture_differences(image.read_bytes(), made))):
+        raise UserError(
+            f"The generator of {record.cell} that was made here gives other images than the recorded one.",
+            "Let its adapter draw random numbers from `cell.seed` alone, and run the cell again.",
+        )
+
+
+def _preview(prepared: Prepared, most_bytes: int) -> bytes:
+    """The image file that the record of a generator has."""
+    items = prepared.items
+    whole = items.size * -(-SHOWN // items.size)  # images may depend on those of their batch
+    batches = render(prepared.module, Batches(items.source, min(whole, items.n), items.size))
+    images = torch.cat([images for _, images in batches])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "preview.webp")
+        write_preview(images[:SHOWN], path, most_bytes)
+        return path.read_bytes()
+
+
 def with_deploy(record: Record, part: Mapping[str, Any] | None, key: str) -> Record:
     """The record with this part; its resume key stays, its hash doesn't.
 
@@ -64,8 +109,12 @@ def with_deploy(record: Record, part: Mapping[str, Any] | None, key: str) -> Rec
 def write_deploy(record: Record, path: Path) -> None:
     """Replace the record file at `path`, its image stays; a note of a re-run was on the old one and goes.
 
-    Raises UserError, and writes nothing, where the file does not lie where the record belongs.
+    One that was made here still counts as made here. Raises UserError, and writes nothing, where the file
+    does not lie where the record belongs.
     """
     check_place(record, path)
     image = None if record.preview is None else preview_path(path).read_bytes()
+    ledger = Ledger(home())
+    if read(path).hash in ledger.hashes():
+        ledger.add(record)
     write(record, image, path.resolve().parents[2])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ganqbench.cell import Cell
 from ganqbench.deploy.parity import Parity, parity
 from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError
+from ganqbench.harness.deploy_part import check_picture
 from ganqbench.harness.gans import Gans
-from ganqbench.harness.prepared import prepare, serialised
+from ganqbench.harness.prepared import ending_alone, prepare, serialised
+from ganqbench.records.schema import Record
 from ganqbench.suite import Suite
 
 ITEMS = 16
@@ -25,22 +28,35 @@ class Exported:
     parity: Parity
 
 
-def export_cell(cell: Cell, suite: Suite, gans: Gans, *, rewrite: bool, least_psnr: float) -> Exported:
+def export_cell(
+    cell: Cell,
+    suite: Suite,
+    gans: Gans,
+    *,
+    rewrite: bool,
+    least_psnr: float,
+    recorded: tuple[Record, Path] | None = None,
+) -> Exported:
     """The integer model of a cell, with `rewrite` for integer kernels.
 
-    Raises UserError where there is none, or its images agree by less than `least_psnr` dB.
+    Raises UserError where there is none, its images agree by less than `least_psnr` dB, or those of the
+    generator made here are not those of its record in a file, where one is `recorded`.
     """
     if cell.is_baseline:
         raise UserError("Full precision has no integer graph.", "Choose a quantized cell.")
     prepared = prepare(cell, suite, gans)
-    model = serialised(prepared.graph(), rewrite=rewrite)
-    module = prepared.module
-    runtime = module.runtime if isinstance(module, IntegerSession) else "onnxruntime"
-    agreement = parity(IntegerSession(model, runtime), module, prepared.batches(ITEMS))
+    if recorded is not None:
+        check_picture(prepared, suite, *recorded)
+    with ending_alone(cell):
+        model = serialised(prepared.graph(), rewrite=rewrite)
+        module = prepared.module
+        runtime = module.runtime if isinstance(module, IntegerSession) else "onnxruntime"
+        agreement = parity(IntegerSession(model, runtime), module, prepared.batches(ITEMS))
+        float_bytes = len(prepared.plain())
     if agreement.psnr < least_psnr:
         raise UserError(
             f"The graph's images agree with the quantized generator's to {agreement.psnr:.1f} dB only: "
             f"{cell.adapter}.{cell.method} does more than round operands.",
             "Export a method that only rounds, or lower --least-psnr to have the file all the same.",
         )
-    return Exported(model, len(prepared.plain()), agreement)
+    return Exported(model, float_bytes, agreement)

@@ -15,7 +15,8 @@ from ganqbench.harness.identity import resume_key
 from ganqbench.harness.ledger import Ledger
 from ganqbench.harness.skips import check_names, missing, unjudged, untrainable
 from ganqbench.protocol import Protocol
-from ganqbench.records.store import InvalidRecord, Stamp, read, stamp
+from ganqbench.records.store import InvalidRecord, Stamp, preview_path, read, stamp
+from ganqbench.records.validate import preview_faults
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import ZooEntry
 
@@ -74,8 +75,8 @@ def make_plan(
     """Compare the cells with the records in `results`; raises UserError if one of them, or an adapter,
     can't be read.
 
-    A record is current when its key is the cell's key and, where `ledger` is given, its hash is
-    in it. Failed cells are always run again.
+    A record is current when its key is the cell's key, its image lies beside it and, where `ledger` is
+    given, its hash is in it. Failed cells are always run again.
     """
     trusted = ledger.hashes() if ledger is not None else None
     # An adapter that is broken or registered twice says so before its source is read.
@@ -143,4 +144,6 @@ def _is_current(item: Planned, results: Path, trusted: Collection[str] | None, f
         return False
     if trusted is not None and record.hash not in trusted:
         return False
-    return record.status != "failed" and record.provenance.key == item.key
+    if record.status == "failed" or record.provenance.key != item.key:
+        return False
+    return not any(preview_faults(record, preview_path(path)))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -12,12 +15,15 @@ from ganqbench.adapter import load_adapter
 from ganqbench.cell import Cell
 from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.float_graph import float_graph
+from ganqbench.deploy.reasons import first_line
 from ganqbench.deploy.session import IntegerSession
 from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import Gans
+from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import CellFailed, calibration_items, evaluation_items, quantized
 from ganqbench.harness.phases import Phases
-from ganqbench.harness.skips import check_names, missing, untrainable
+from ganqbench.harness.pinned import pin
+from ganqbench.harness.skips import check_names, missing, unjudged, untrainable
 from ganqbench.recipes.recipe import Inapplicable
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import Batches, Generator, Inputs
@@ -65,16 +71,49 @@ def prepare(cell: Cell, suite: Suite, gans: Gans) -> Prepared:
     """Load, quantize and where it has a recipe fine-tune; UserError where the cell can't run here."""
     if cell.gan not in suite.protocol:
         raise unknown_name(f"GAN of suite {cell.suite}", cell.gan, suite.protocol)
-    protocol, entry, adapter = suite.protocol[cell.gan], gans.entry(cell.gan), load_adapter(cell.adapter)
-    check_names(cell, adapter)
-    skip = missing(entry) or adapter.skip(cell) or untrainable(cell, adapter)
-    if skip is not None:
-        raise UserError(f"{skip.reason}.", "Install what is missing, or choose another method or other bits.")
-    torch.set_num_threads(1)
-    reference = entry.load().eval()
-    try:
-        module, _ = quantized(cell, entry, adapter, protocol, reference, Phases())
-    except (CellFailed, Inapplicable) as error:
-        raise UserError(str(error), "Choose another method or other bits.") from error
-    few = tuple(value[:2] for value in next(iter(calibration_items(entry, protocol, cell.seed))))
+    with as_in_its_process(cell), ending_alone(cell):
+        protocol, adapter = suite.protocol[cell.gan], load_adapter(cell.adapter)
+        # A checkpoint is read anew, since that draws random numbers, too.
+        entry = Gans.of(gans.job()).entry(cell.gan)
+        check_names(cell, adapter)
+        skip = missing(entry) or adapter.skip(cell) or untrainable(cell, adapter)
+        if skip is not None:
+            raise UserError(
+                f"{skip.reason}.", "Install what is missing, or choose another method or other bits."
+            )
+        reference = entry.load().eval()
+        if unjudged(entry, protocol) is None:
+            Judge.of(entry, protocol)  # what its networks draw, the adapter does not
+        try:
+            module, _ = quantized(cell, entry, adapter, protocol, reference, Phases())
+        except (CellFailed, Inapplicable) as error:
+            raise UserError(str(error), "Choose another method or other bits.") from error
+        few = tuple(value[:2] for value in next(iter(calibration_items(entry, protocol, cell.seed))))
     return Prepared(cell, reference, module.eval(), evaluation_items(entry, protocol), few)
+
+
+@contextmanager
+def ending_alone(cell: Cell) -> Iterator[None]:
+    """Makes whatever an adapter's code raises a UserError that names the cell, so that others go on."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{cell} failed with {type(error).__name__}: {first_line(error)}.",
+            "Mend its adapter, for which `ganqbench --debug` shows the traceback, or choose another cell.",
+        ) from error
+
+
+@contextmanager
+def as_in_its_process(cell: Cell) -> Iterator[None]:
+    """Threads and global random generators as the process of a cell has them, and afterwards as they were."""
+    threads, numbers = torch.get_num_threads(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        pin(cell.seed)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            np.random.set_state(numbers)  # noqa: NPY002

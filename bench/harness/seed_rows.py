@@ -28,19 +28,20 @@ class SeedRow:
 def seed_rows(records: Iterable[Record], folder: Path) -> list[SeedRow]:
     """Every configuration of `records` with a delta under two or more seeds, by name.
 
-    `folder` is where influence values are kept. Seeds are grouped by the identity of their metric too, so
-    that what was measured in different ways is never averaged.
+    `folder` is where influence values are kept. Seeds are grouped by the identity of their metric, by code
+    and by libraries too, so that what was measured in different ways is never averaged.
     """
-    rows: dict[tuple[str, str], dict[int, Record]] = {}
+    rows: dict[tuple[str, ...], dict[int, Record]] = {}
     for record in records:
         metric = record.metrics.get(METRIC)
         if metric is not None and metric.identity is not None:
-            cell = record.cell
-            name = f"{cell.suite}-v{cell.suite_version} {cell.gan} {cell.label.rpartition('.s')[0]}"
-            rows.setdefault((name, metric.identity), {})[cell.seed] = record
+            cell, made = record.cell, record.provenance
+            name = f"{cell.suite}-v{cell.suite_version} {cell.gan} {record.row}"
+            way = (metric.identity, made.numeric_code, made.libraries)
+            rows.setdefault((name, *way), {})[cell.seed] = record
     return [
         SeedRow(name, combined(list(found.values()), folder))
-        for (name, _), found in sorted(rows.items())
+        for (name, *_), found in sorted(rows.items())
         if len(found) > 1
     ]
 

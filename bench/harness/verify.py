@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from ganqbench.errors import UserError
 from ganqbench.harness.executor import LocalExecutor
 from ganqbench.harness.gans import ZOO, Gans
+from ganqbench.harness.pictures import picture_differences
 from ganqbench.harness.plan import Plan, make_plan
 from ganqbench.harness.record_suite import record_suite
 from ganqbench.harness.run import run_plan
-from ganqbench.records.canonical import sha256
-from ganqbench.records.compare import Difference, differences
+from ganqbench.harness.skips import missing
+from ganqbench.records.compare import Difference, differences, same_reason
 from ganqbench.records.schema import Record
 from ganqbench.records.spot_check import spot_differences
 from ganqbench.records.store import preview_path, read
@@ -25,6 +23,9 @@ from ganqbench.suite import Suite
 
 PICTURE = 2.0
 """Mean absolute difference, of 255, that two previews of one cell may show: both may be lossy."""
+
+
+Placed = tuple[Path, Record]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Verdict:
 
 
 def verify(
-    records: Sequence[tuple[Path, Record]],
+    records: Sequence[Placed],
     work: Path,
     jobs: int,
     gans: Gans = ZOO,
@@ -73,7 +74,7 @@ def verify(
     A record's suite is the packaged one of its name and version, or the `suite.toml` in its suite's
     folder. `gans` holds the checkpoint that records of suite `own` need.
     """
-    groups: dict[str, tuple[Suite, list[tuple[Path, Record]]]] = {}
+    groups: dict[str, tuple[Suite, list[Placed]]] = {}
     for path, record in records:
         try:
             suite = record_suite(path, record, gans)
@@ -85,18 +86,47 @@ def verify(
         groups.setdefault(suite.model_dump_json(), (suite, []))[1].append((path, record))
     for number, (suite, members) in enumerate(groups.values()):
         folder = work / str(number)
-        plan = _plan(suite, [record for _, record in members], folder, gans)
-        run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs))
+        reasons = _unusable(suite, members, folder, gans)
+        usable = [(path, record) for path, record in members if path not in reasons]
         for path, record in members:
+            if path in reasons:
+                yield Verdict(path, record, reason=reasons[path])
+        plan = _plan(suite, usable, folder, gans)
+        run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs))
+        for path, record in usable:
             yield _verdict(path, record, folder, suite if inputs is not None else None)
 
 
-def _plan(suite: Suite, records: Iterable[Record], folder: Path, gans: Gans) -> Plan:
+def _unusable(suite: Suite, members: Sequence[Placed], folder: Path, gans: Gans) -> dict[Path, str]:
+    """Why records can't be run here: weights or an adapter are not to be had. The others are left out."""
+    lacking = {name: _refusal(partial(_load, gans, name)) for name in {each.cell.gan for _, each in members}}
+    found = {path: lacking[record.cell.gan] for path, record in members}
+    rest = [(path, record) for path, record in members if found[path] is None]
+    if _refusal(partial(_plan, suite, rest, folder, gans)):
+        found |= {each[0]: _refusal(partial(_plan, suite, [each], folder, gans)) for each in rest}
+    return {path: reason for path, reason in found.items() if reason is not None}
+
+
+def _refusal(attempt: Callable[[], object]) -> str | None:
+    """The words of the UserError that an attempt ends in; None where it succeeds."""
+    try:
+        attempt()
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _load(gans: Gans, name: str) -> None:
+    entry = gans.entry(name)
+    entry.prepare()
+    if missing(entry) is None:
+        entry.load()
+
+
+def _plan(suite: Suite, members: Iterable[Placed], folder: Path, gans: Gans) -> Plan:
     """The records' cells alone; what baselines give is computed on the way."""
-    wanted = {record.cell for record in records}
+    wanted = {record.cell for _, record in members}
     baselines = {suite.baseline(cell.gan) for cell in wanted}
-    for gan in sorted({cell.gan for cell in wanted}):
-        gans.entry(gan).prepare()
     cells = [cell for cell in suite.cells() if cell in wanted | baselines]
     plan = make_plan(suite, cells, folder, gans=gans)
     return Plan(tuple(item for item in plan.todo if item.cell in wanted), (), plan.baselines, gans)
@@ -115,12 +145,12 @@ def first_inputs(suite: Suite, inputs: int) -> Suite:
 def _verdict(path: Path, record: Record, folder: Path, part: Suite | None) -> Verdict:
     place = folder / record.cell.path
     again = read(place)
-    if again.status == "skipped" and record.status != "skipped":
+    if again.status == "skipped" and not (record.status == "skipped" and same_reason(record, again)):
         return Verdict(path, record, reason=again.reason)
     compared = differences(record, again) if part is None else spot_differences(record, again)
     found = [*compared, *_origins(record, again, whole=part is None)]
     if record.status == again.status == "ok":
-        found += _pictures(preview_path(path), preview_path(place))
+        found += picture_differences(*(preview_path(each).read_bytes() for each in (path, place)))
     inputs = None if part is None else part.protocol[record.cell.gan].final
     return Verdict(path, record, again, tuple(found), inputs=inputs)
 
@@ -154,27 +184,3 @@ def _mapping(
     for name in sorted(names):
         if old.get(name) != new.get(name):
             yield Difference(f"{what}.{name}", old.get(name), new.get(name))
-
-
-def _pictures(old: Path, new: Path) -> Iterator[Difference]:
-    """Whether the pictures beside two records show the same."""
-    if sha256(old.read_bytes()) == sha256(new.read_bytes()):
-        return
-    try:
-        before, after = (_pixels(path) for path in (old, new))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        yield Difference("preview", f"no readable picture ({error})", None)
-        return
-    if before.shape != after.shape:
-        yield Difference("preview", f"{before.shape}", f"{after.shape}")
-        return
-    apart = float(np.abs(before - after).mean())
-    if apart > PICTURE:
-        yield Difference("preview", 0.0, apart, PICTURE)
-
-
-def _pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    with Image.open(io.BytesIO(path.read_bytes()), formats=["WEBP"]) as image:
-        if image.width > 4096 or image.height > 4096:
-            raise ValueError(f"{image.width} x {image.height} pixels are too many")
-        return np.asarray(image.convert("RGB"), dtype=np.float64)

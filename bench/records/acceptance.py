@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from ganqbench.records.schema import Record
 from ganqbench.suite import load_suite, suite_names
 
 Placed = tuple[Path, Record]
+Stated = tuple[Path, str]
 ROUNDING = 1e-6
 
 
@@ -26,19 +27,55 @@ def folder_faults(records: Iterable[Placed]) -> Iterator[tuple[Path, str]]:
         boards[record.cell.suite, record.cell.suite_version, record.cell.gan].append((path, record))
     for members in boards.values():
         yield from _identity_faults(members)
+        yield from _image_faults(members)
+        yield from _seed_faults(members)
         yield from _delta_faults(members)
 
 
 def _identity_faults(members: list[Placed]) -> Iterator[tuple[Path, str]]:
     """One suite version compares one GAN's images by one network, reference and number of images."""
-    first: dict[str, tuple[str, Path]] = {}
+    by_name: dict[str, list[Stated]] = defaultdict(list)
     for path, record in members:
         for name, metric in record.metrics.items():
-            if metric.identity is None:
-                continue
-            identity, where = first.setdefault(name, (metric.identity, path))
-            if identity != metric.identity:
-                yield path, f"metrics.{name}.identity: {metric.identity}, but {identity} in {where}"
+            if metric.identity is not None:
+                by_name[name].append((path, metric.identity))
+    for name, stated in by_name.items():
+        yield from _outliers(f"metrics.{name}.identity", stated)
+
+
+def _image_faults(members: list[Placed]) -> Iterator[tuple[Path, str]]:
+    """Every row is paired with the same images, which one kind of processor gives to the bit."""
+    by_kind: dict[object, list[Stated]] = defaultdict(list)
+    for path, record in members:
+        where, images = record.provenance.hardware, record.provenance.baseline_images
+        if images is not None:
+            by_kind[where.cpu, where.isa, where.accelerator].append((path, images))
+    for stated in by_kind.values():
+        yield from _outliers("provenance.baseline_images", stated)
+
+
+def _seed_faults(members: list[Placed]) -> Iterator[tuple[Path, str]]:
+    """Seeds of one configuration are taken together, so one code and one set of libraries measured them."""
+    codes: dict[str, list[Stated]] = defaultdict(list)
+    libraries: dict[str, list[Stated]] = defaultdict(list)
+    for path, record in members:
+        if record.status == "ok":
+            codes[record.row].append((path, record.provenance.numeric_code))
+            libraries[record.row].append((path, record.provenance.libraries))
+    for what, rows in (("numeric_code", codes), ("versions", libraries)):
+        for stated in rows.values():
+            yield from _outliers(f"provenance.{what}", stated)
+
+
+def _outliers(what: str, stated: list[Stated]) -> Iterator[tuple[Path, str]]:
+    """Whoever does not say what most say; everybody where several sayings are the most frequent."""
+    counts = Counter(value for _, value in stated)
+    usual = [value for value, count in counts.items() if count == max(counts.values())]
+    for path, value in stated:
+        other = next((each for each in usual if each != value), None)
+        if other is not None:
+            where = next(place for place, each in stated if each == other)
+            yield path, f"{what}: {value}, but {other} in {where}"
 
 
 def _delta_faults(members: list[Placed]) -> Iterator[tuple[Path, str]]:

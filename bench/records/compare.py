@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ EXACT = 1e-6
 """Relative difference of what no machine may change: a metric without a tolerance, coverage."""
 PACKED = 0.01
 """Relative difference of packed size and bit operations: a last level may be reached here and not there."""
+_PASSING = re.compile(r"^Given up after \d+ attempts\. | Last output: .*", re.DOTALL)
+"""What of a reason is no two runs' alike."""
+_COUNTED = re.compile(r"0x[0-9a-f]+|\d[\d.,]*(?:e[+-]?\d+)?")
+"""Shares, seconds and addresses, which another machine may change."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,24 @@ def differences(old: Record, new: Record) -> Iterator[Difference]:
 
     A metric's tolerance is the stricter of the two records', so that no record widens its own.
     """
-    if old.status != new.status:
-        yield Difference("status", _status(old), _status(new))
+    if old.status != new.status or not same_reason(old, new):
+        yield status_difference(old, new)
         return
     for name in sorted({*old.metrics, *new.metrics}):
         yield from _metric(name, old, new)
     if old.audit is not None and new.audit is not None:
         yield from audit_differences(old.audit, new.audit)
+
+
+def same_reason(old: Record, new: Record) -> bool:
+    """Whether two records give the same reason, numbers in it aside, why there is no result."""
+    first, second = (_COUNTED.sub("#", _PASSING.sub("", record.reason or "")) for record in (old, new))
+    return first == second
+
+
+def status_difference(old: Record, new: Record) -> Difference:
+    """The difference of two records whose statuses, or the reasons for them, are not the same."""
+    return Difference("status", _status(old), _status(new))
 
 
 def _status(record: Record) -> str:

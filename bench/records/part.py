@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ganqbench.cell import Slug
 
 Text = Annotated[str, Field(max_length=4000)]
-Name = Annotated[str, Field(max_length=200)]
+NAME_LENGTH = 200
+Name = Annotated[str, Field(max_length=NAME_LENGTH)]
 Sha256 = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]

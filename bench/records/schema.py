@@ -183,6 +183,12 @@ class Provenance(Part):
     seeds: dict[Slug, Count] = Field({}, max_length=16)
     finished: Time
 
+    @property
+    def libraries(self) -> str:
+        """The versions that can change a number, which Python's own can't."""
+        found = sorted(self.versions.items())
+        return ", ".join(f"{name} {version}" for name, version in found if name != "python")
+
 
 class Record(Part):
     """One cell's result. `hash` is SHA-256 of the RFC 8785 form of everything else."""
@@ -200,6 +206,11 @@ class Record(Part):
     provenance: Provenance
     reason: Text | None
     hash: Sha256
+
+    @property
+    def row(self) -> str:
+        """The configuration that was measured, whatever its seed."""
+        return self.cell.label.rpartition(".s")[0]
 
     @model_validator(mode="after")
     def _consistent(self) -> Record:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ganqbench.records.compare import Difference, audit_differences
+from ganqbench.records.compare import Difference, audit_differences, same_reason, status_difference
 from ganqbench.records.rules import PIXELS
 from ganqbench.records.schema import Metric, Record
 
@@ -20,8 +20,8 @@ SIGMAS = 5.0
 
 def spot_differences(record: Record, part: Record) -> Iterator[Difference]:
     """Every difference that a re-run of the first inputs shows, beyond tolerance and chance."""
-    if record.status != part.status:
-        yield Difference("status", record.status, f"{part.status} ({(part.reason or '')[:200]})")
+    if record.status != part.status or not same_reason(record, part):
+        yield status_difference(record, part)
         return
     for name in PIXELS:
         before, after = record.metrics.get(name), part.metrics.get(name)

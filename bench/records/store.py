@@ -147,17 +147,17 @@ def preview_path(path: Path) -> Path:
 def write(record: Record, preview: bytes | None, results: Path) -> Path:
     """Put a record and its preview in place and return the record's path.
 
-    Both are complete on disk before either name changes. The old record goes first, so at no
-    instant does a record stand beside an image that is not its own.
+    Both are complete on disk before either name changes. An old record with another image goes first, so
+    at no instant does a record stand beside an image that is not its own.
     """
+    if preview is not None and (record.preview is None or record.preview.sha256 != sha256(preview)):
+        raise ValueError("the preview is not the one that the record names")
     path = results / record.cell.path
     path.parent.mkdir(parents=True, exist_ok=True)
     body = canonical(record.model_dump(mode="json", by_alias=True)) + b"\n"
     new_record = _temporary(path, body)
     image = preview_path(path)
-    if preview is not None:
-        if record.preview is None or record.preview.sha256 != sha256(preview):
-            raise ValueError("the preview is not the one that the record names")
+    if preview is not None and not _holds(image, preview):
         try:
             new_image = _temporary(image, preview)
         except OSError:
@@ -165,13 +165,20 @@ def write(record: Record, preview: bytes | None, results: Path) -> Path:
             raise
         path.unlink(missing_ok=True)
         os.replace(new_image, image)
-        os.replace(new_record, path)
-    else:
-        os.replace(new_record, path)
+    os.replace(new_record, path)
+    if preview is None:
         image.unlink(missing_ok=True)
     path.with_name(path.name.removesuffix(".json") + RERUN).unlink(missing_ok=True)
     _sync_folder(path.parent)
     return path
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether an ordinary file of this content lies at `path`."""
+    try:
+        return read_bounded(path, len(data)) == data
+    except (InvalidRecord, OSError):
+        return False
 
 
 def put(path: Path, data: bytes) -> None:

@@ -77,10 +77,11 @@ def record_faults(record: Record, path: Path) -> Iterator[str]:
     expected = record.cell.path
     if path.resolve().parts[-len(expected.parts) :] != expected.parts:
         yield f"holds the record of {record.cell}, which belongs at {expected}"
-    yield from _preview_faults(record, preview_path(path))
+    yield from preview_faults(record, preview_path(path))
 
 
-def _preview_faults(record: Record, image: Path) -> Iterator[str]:
+def preview_faults(record: Record, image: Path) -> Iterator[str]:
+    """What is wrong with the image of a record, where it has one."""
     if record.preview is None:
         return
     try:

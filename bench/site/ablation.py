@@ -20,7 +20,7 @@ class Line:
     """Some row of the line, for its names."""
     rows: tuple[Row | None, ...]
     best: Row | None
-    """The best of them; None where fewer than two have a result."""
+    """The best of them; None where nothing sets it apart from every other, or there is no other."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,8 @@ def ablation(board: Board) -> Ablation | None:
     starts: dict[Start, dict[str, Row]] = {}
     for row in tried:
         starts.setdefault((row.adapter, row.method, row.bits), {})[row.recipe or ""] = row
-    place = {row.id: place for place, row in enumerate(board.results)}
     kept = {start: rows for start, rows in starts.items() if any(rows)}
-    return Ablation(recipes, tuple(_line(kept[start], recipes, place) for start in sorted(kept, key=_order)))
+    return Ablation(recipes, tuple(_line(kept[start], recipes, board) for start in sorted(kept, key=_order)))
 
 
 def _order(start: Start) -> tuple[object, ...]:
@@ -56,8 +55,21 @@ def _order(start: Start) -> tuple[object, ...]:
     return bits_order(bits), names.backend_rank(adapter), method
 
 
-def _line(rows: dict[str, Row], recipes: tuple[str, ...], place: dict[str, int]) -> Line:
-    ordered = [row for row in rows.values() if row.id in place]
-    best = min(ordered, key=lambda row: place[row.id]) if len(ordered) > 1 else None
+def _line(rows: dict[str, Row], recipes: tuple[str, ...], board: Board) -> Line:
     first = next(rows[recipe] for recipe in recipes if recipe in rows)
-    return Line(first, tuple(rows.get(recipe) for recipe in recipes), best)
+    return Line(first, tuple(rows.get(recipe) for recipe in recipes), _best(list(rows.values()), board))
+
+
+def _best(rows: list[Row], board: Board) -> Row | None:
+    results = {row.id for row in board.results}
+    rivals = [row for row in rows if row.id in results]
+    if board.no_rank or len(rivals) < 2:
+        return None
+    return next(
+        (
+            one
+            for one in rivals
+            if all(board.surely_better(one, other) for other in rivals if other is not one)
+        ),
+        None,
+    )

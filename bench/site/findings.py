@@ -122,15 +122,16 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
             Part(f" is shown to be no worse than FP32 within {margin} of its FID."),
         )
         return
-    least = min(row.get("bytes") or 0 for row in rows)
+    least = min(rows, key=lambda row: row.get("bytes") or 0)
+    size = least.get("bytes") or 0
     # Sizes differ by a few scales between methods of the same bits: within 1 % they are the same.
-    small = [row for row in rows if (row.get("bytes") or 0) <= 1.01 * least]
+    small = [row for row in rows if row.bits == least.bits and (row.get("bytes") or 0) <= 1.01 * size]
     shown = sorted(small, key=lambda row: (row.get("calibration_s") or 0, row.id))
     parts = [
         Part("Smallest model "),
         Part(f"no worse than FP32 within {margin}", strong=True),
-        Part(f": {fmt.size(least)} at "),
-        Part(shown[0].bits, strong=True),
+        Part(f": {fmt.size(size)} at "),
+        Part(least.bits, strong=True),
         Part(", by "),
     ]
     for place, row in enumerate(shown[:3]):

@@ -68,6 +68,8 @@ def judged(
     if suite_n is None:
         return Judged(Verdict.NOT_DECIDED, "the records disagree on the suite's number of images")
     delta, base = _estimate(values, "fid_delta"), _estimate(fp32, "fid")
+    if delta.low is not None and delta.high is not None and not delta.low <= delta.value <= delta.high:
+        return Judged(Verdict.NOT_DECIDED, "the difference lies outside its own interval")
     found = verdict(delta, base, suite_n)
     return Judged(found, _why(found, delta, base, suite_n))
 

@@ -18,6 +18,8 @@ KEYS = ["suite", "suite_version", "gan", "adapter", "method", "recipe", "bits"]
 STATUSES = ("ok", "failed", "skipped")
 PARTS = ("", "_low", "_high", "_worst", "_n")
 """Suffixes of a metric's numbers."""
+BOUNDING = ("_low", "_high", "_worst")
+"""Those that bound every seed's, so that one seed without leaves none."""
 TEXTS = ("identity", "note")
 TIMED = ["latency_s", "speedup", "integer_share", "cpu_s", "throughput", "memory", "weight_bits", "busy"]
 MEASURED = [
@@ -47,7 +49,8 @@ def rows_table(runs: pd.DataFrame) -> pd.DataFrame:
     """One line per row of the board.
 
     A value is the mean over the seeds, its interval reaches from the least lower to the greatest
-    upper limit of any seed, and `worst` is the worst image of all. Seeds that gave no result are
+    upper limit of any seed, and `worst` is the worst image of all; where one seed that is averaged has no
+    interval or worst image, the row has none. Seeds that gave no result are
     counted, not averaged: a row is as good as its best status. Seeds whose metric differs in
     identity or number of images have no mean of it.
     """
@@ -62,8 +65,11 @@ def rows_table(runs: pd.DataFrame) -> pd.DataFrame:
         [f"{name}{part}" for name in BOUNDS for part in ("_identity", "_n")]
     ]
     several = kinds.nunique() > 1
+    given = used.groupby(KEYS, sort=True)[_metric_columns()].count()
     rows = pd.concat([rows, counts], axis=1).copy().reset_index()
     for name in BOUNDS:
+        for part in BOUNDING:
+            rows.loc[(given[f"{name}{part}"] < given[name]).to_numpy(), f"{name}{part}"] = float("nan")
         mixed = several[[f"{name}_identity", f"{name}_n"]].any(axis=1).to_numpy()
         if mixed.any():
             rows.loc[mixed, [f"{name}{part}" for part in PARTS]] = float("nan")

@@ -177,8 +177,8 @@ def test_a_runtime_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("engine", "module", "reason"),
     [
-        ("ncnn", "pnnx", "pip install ncnn pnnx"),
-        ("openvino", "openvino", "pip install openvino"),
+        ("ncnn", "pnnx", r"pip install 'ganqbench\[ncnn\]'"),
+        ("openvino", "openvino", r"pip install 'ganqbench\[openvino\]'"),
         ("onnxruntime-tensorrt", "", "no TensorrtExecutionProvider"),
     ],
 )
