@@ -13,7 +13,7 @@ from ganqbench.harness.expectation import Expected, expectation
 from ganqbench.harness.gans import ZOO, Gans
 from ganqbench.harness.identity import resume_key
 from ganqbench.harness.ledger import Ledger
-from ganqbench.harness.skips import check_names, missing, unjudged, untrainable
+from ganqbench.harness.skips import check_names, missing, uninstalled, unjudged, untrainable
 from ganqbench.protocol import Protocol
 from ganqbench.records.store import InvalidRecord, Stamp, preview_path, read, stamp
 from ganqbench.records.validate import preview_faults
@@ -123,7 +123,7 @@ def _planned(
         suite_digest=suite.digest(cell.gan),
         protocol=protocol,
         declined=declined,
-        skip=missing(found) or unjudged(found, protocol) or adapter.skip(cell) or declined,
+        skip=missing(found) or unjudged(found, protocol) or uninstalled(adapter) or declined,
         tolerance=dict(suite.tolerance),
         expected=expected,
         seen=stamp(results / cell.path),

@@ -23,7 +23,7 @@ from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import CellFailed, calibration_items, evaluation_items, quantized
 from ganqbench.harness.phases import Phases
 from ganqbench.harness.pinned import pin
-from ganqbench.harness.skips import check_names, missing, unjudged, untrainable
+from ganqbench.harness.skips import check_names, missing, uninstalled, unjudged, untrainable
 from ganqbench.recipes.recipe import Inapplicable
 from ganqbench.suite import Suite
 from ganqbench.zoo.generator import Batches, Generator, Inputs
@@ -76,7 +76,7 @@ def prepare(cell: Cell, suite: Suite, gans: Gans) -> Prepared:
         # A checkpoint is read anew, since that draws random numbers, too.
         entry = Gans.of(gans.job()).entry(cell.gan)
         check_names(cell, adapter)
-        skip = missing(entry) or adapter.skip(cell) or untrainable(cell, adapter)
+        skip = missing(entry) or uninstalled(adapter) or adapter.skip(cell) or untrainable(cell, adapter)
         if skip is not None:
             raise UserError(
                 f"{skip.reason}.", "Install what is missing, or choose another method or other bits."

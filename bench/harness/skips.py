@@ -28,6 +28,14 @@ def missing(found: ZooEntry) -> Skip | None:
     return Skip(f"{found.name} needs {' '.join(absent)}, which is not installed: {pip_install(absent)}")
 
 
+def uninstalled(adapter: Adapter) -> Skip | None:
+    """Why this adapter can't run here."""
+    if not adapter.missing:
+        return None
+    names = " ".join(adapter.missing)
+    return Skip(f"{adapter.name} needs {names}, which is not installed: {pip_install(adapter.missing)}")
+
+
 def untrainable(cell: Cell, adapter: Adapter) -> Skip | None:
     """Why a recipe can't fine-tune what this method returns."""
     if cell.recipe is None or adapter.methods[cell.method].trainable:
@@ -55,6 +63,6 @@ def unjudged(found: ZooEntry, protocol: Protocol) -> Skip | None:
         return None
     names = ", ".join(f"{path.parent.name}/{path.name}" for path in absent)
     return Skip(
-        f"{found.name} is judged in the features of {protocol.extractor}; missing from the cache folder that "
-        f"`ganqbench doctor` names: {names}. `ganqbench reference build` makes references"
+        f"{found.name} is judged in the features of {protocol.extractor}, and the cache folder that "
+        f"`ganqbench doctor` names lacks {names}; `ganqbench reference build` makes references"
     )

@@ -258,12 +258,14 @@ def test_ends_of_the_other_architectures() -> None:
 
 def test_a_step_moves_in_proportion_to_its_size() -> None:
     """Those of an 8-bit grid are small, and no less a size for that."""
-    exact = generator()
-    model, inputs = copy.deepcopy(exact), exact.sample_inputs(12, 0)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(5)
+        exact = ResnetGenerator(ngf=4, n_blocks=1).eval()
+        model, inputs = copy.deepcopy(exact), (torch.rand(6, 3, 16, 16) * 2 - 1,)
     insert_quantizers(model, [inputs], Bits(8, 8), Scheme(**Ganq.methods["lsq"].options["scheme"]))
     steps = {name: one for name, one in model.named_parameters() if name.endswith("step")}
     before = {name: one.detach().clone() for name, one in steps.items()}
-    assert min(float(one.abs().max()) for one in before.values()) < 2e-3
+    assert min(float(one.abs().max()) for one in before.values()) < 1e-3
     distill(model, exact, [inputs], 8, seed=0)
     moved = [float(((one.detach() - before[name]) / before[name]).abs().max()) for name, one in steps.items()]
     assert 0 < max(moved) < 0.15

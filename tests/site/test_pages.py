@@ -78,9 +78,9 @@ def test_by_fid_where_there_is_one(tmp_path: Path) -> None:
     assert 'class="tick"' in page
 
 
-def test_fp32_is_no_configuration(small: tuple[Path, Path]) -> None:
-    assert "8 configurations of 3 backends" in Reader(small[1] / BOARD).text
-    assert "8 configurations, 2 without a result" in Reader(small[1] / "index.html").text
+def test_fp32_is_not_counted_as_a_row(small: tuple[Path, Path]) -> None:
+    assert "8 rows of 3 backends" in Reader(small[1] / BOARD).text
+    assert "8 rows, 2 without a result" in Reader(small[1] / "index.html").text
 
 
 def test_resolution_is_told_only_where_it_is_known(small: tuple[Path, Path], tmp_path: Path) -> None:
