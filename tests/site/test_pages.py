@@ -79,8 +79,8 @@ def test_by_fid_where_there_is_one(tmp_path: Path) -> None:
 
 
 def test_fp32_is_not_counted_as_a_row(small: tuple[Path, Path]) -> None:
-    assert "8 rows of 3 backends" in Reader(small[1] / BOARD).text
-    assert "8 rows, 2 without a result" in Reader(small[1] / "index.html").text
+    assert "8 quantized rows of 3 backends" in Reader(small[1] / BOARD).text
+    assert "8 quantized rows, 2 without a result" in Reader(small[1] / "index.html").text
 
 
 def test_resolution_is_told_only_where_it_is_known(small: tuple[Path, Path], tmp_path: Path) -> None:
