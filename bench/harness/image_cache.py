@@ -1,15 +1,25 @@
-"""Whether a GAN's full-precision images lie in this machine's cache, without loading what makes them."""
+"""Where this machine keeps full-precision images, and whether a GAN's lie there already."""
 
 from __future__ import annotations
 
+from ganqbench.harness.baselines import Baselines
+from ganqbench.harness.pinned import THREADS
+from ganqbench.harness.provenance import hardware
 from ganqbench.home import home
 from ganqbench.records.canonical import sha256
 
 
-def has_images(key: str) -> bool:
-    """Whether those are there that the baseline cell of resume key `key` is the owner of.
+def image_cache(key: str) -> Baselines:
+    """What the baseline cell of resume key `key` gives, in the cache folder.
 
-    The name is the one that `Baselines.array` gives them.
+    The folder may be shared by machines whose kernels round sums in another order: each kind has its own.
     """
-    stem = sha256(f"{key} images".encode()).removeprefix("sha256:")
-    return any((home() / "baselines").glob(f"{stem}-*.npy"))
+    kind = " ".join(hardware(THREADS)["isa"])
+    return Baselines(home() / "baselines", f"{key} {kind}")
+
+
+def has_images(key: str) -> bool:
+    """Whether the images of that baseline cell are there; the name is the one that `Baselines` gives them."""
+    cache = image_cache(key)
+    stem = sha256(f"{cache.key} images".encode()).removeprefix("sha256:")
+    return any(cache.folder.glob(f"{stem}-*.npy"))

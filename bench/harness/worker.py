@@ -35,17 +35,16 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     from ganqbench.adapter import load_adapter
     from ganqbench.cell import Cell
     from ganqbench.errors import UserError
-    from ganqbench.harness.baselines import Baselines
     from ganqbench.harness.cell_job import CellJob
     from ganqbench.harness.expectation import Expected, expectation
     from ganqbench.harness.gans import Gans
+    from ganqbench.harness.image_cache import image_cache
     from ganqbench.harness.judge_files import judge_hashes
     from ganqbench.harness.measure import CellFailed
     from ganqbench.harness.outcome import phase_document
     from ganqbench.harness.parts import Part, PartsDiffer
     from ganqbench.harness.phases import Phases
-    from ganqbench.harness.pinned import THREADS, pin
-    from ganqbench.harness.provenance import hardware
+    from ganqbench.harness.pinned import pin
     from ganqbench.home import home
     from ganqbench.protocol import Protocol
     from ganqbench.recipes.recipe import Inapplicable
@@ -54,9 +53,7 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     cell = Cell.model_validate(job["cell"])
     protocol = Protocol.model_validate(job["protocol"])
     phases = Phases()
-    # A cache may be shared by machines whose kernels round sums in another order.
-    kind = " ".join(hardware(THREADS)["isa"])
-    baselines = Baselines(home() / "baselines", f"{job['baseline_key']} {kind}")
+    baselines = image_cache(job["baseline_key"])
     # Named by what makes a record current, so that no training goes on under other code.
     unfinished = home() / "unfinished" / f"{job['key'].removeprefix('sha256:')}.part"
     outcome: dict[str, Any] = {"status": "failed"}

@@ -16,9 +16,9 @@ from ganqbench.adapter import Skip
 from ganqbench.cli.main import cli
 from ganqbench.harness import executor as executors
 from ganqbench.harness import identity, run
-from ganqbench.harness.baselines import Baselines
 from ganqbench.harness.dask_executor import DaskExecutor
 from ganqbench.harness.filters import Filters
+from ganqbench.harness.image_cache import image_cache
 from ganqbench.harness.plan import Plan, make_plan
 from ganqbench.harness.process import Outcome
 from ganqbench.harness.recording import Recorder
@@ -139,7 +139,7 @@ def test_cells_start_as_soon_as_their_images_are_there(plan: Plan, tmp_path: Pat
         def slots(self) -> int:
             if self._seen == len(self.together) == 1 and not images.is_dir():
                 key = plan.baselines[GANS[0]]
-                Baselines(images, key).array("images", save)
+                image_cache(key).array("images", save)
                 return 2
             return super().slots
 
