@@ -58,6 +58,8 @@ class Plan:
     gans: Gans = ZOO
     ledger: Ledger | None = None
     """Where given, only records in it count."""
+    images: Path | None = None
+    """Folder of full-precision images; None is the one in the cache folder."""
 
     @property
     def whole(self) -> tuple[Planned, ...]:

@@ -182,7 +182,7 @@ class _Driver:
     def _lacks_images(self, item: Planned) -> bool:
         """Whether the full-precision images of the cell's GAN are known not to be there."""
         gan = item.cell.gan
-        if gan not in self.with_images and has_images(self.plan.baselines[gan]):
+        if gan not in self.with_images and has_images(self.plan.baselines[gan], self.plan.images):
             self.with_images.add(gan)
         return self.executor.shares_cache and gan not in self.with_images
 
@@ -192,6 +192,7 @@ class _Driver:
             "protocol": item.protocol.model_dump(mode="json"),
             "key": item.key,
             "baseline_key": self.plan.baselines[item.cell.gan],
+            "images": None if self.plan.images is None else str(self.plan.images.resolve()),
             "checkpoint": self.plan.gans.job(),
             "expected": asdict(item.expected),
         }

@@ -129,7 +129,9 @@ def _plan(suite: Suite, members: Iterable[Placed], folder: Path, gans: Gans) -> 
     baselines = {suite.baseline(cell.gan) for cell in wanted}
     cells = [cell for cell in suite.cells() if cell in wanted | baselines]
     plan = make_plan(suite, cells, folder, gans=gans)
-    return Plan(tuple(item for item in plan.todo if item.cell in wanted), (), plan.baselines, gans)
+    todo = tuple(item for item in plan.todo if item.cell in wanted)
+    # Full precision is rendered anew as well: what the machine that made the record keeps proves nothing.
+    return Plan(todo, (), plan.baselines, gans, images=folder / "full-precision")
 
 
 def first_inputs(suite: Suite, inputs: int) -> Suite:

@@ -53,7 +53,7 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     cell = Cell.model_validate(job["cell"])
     protocol = Protocol.model_validate(job["protocol"])
     phases = Phases()
-    baselines = image_cache(job["baseline_key"])
+    baselines = image_cache(job["baseline_key"], job["images"])
     # Named by what makes a record current, so that no training goes on under other code.
     unfinished = home() / "unfinished" / f"{job['key'].removeprefix('sha256:')}.part"
     outcome: dict[str, Any] = {"status": "failed"}

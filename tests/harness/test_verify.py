@@ -29,7 +29,9 @@ def measured(measured_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(measured_once, tmp_path / "sent"))
 
 
-def test_an_honest_record_agrees_and_is_marked_as_run_again(measured: Path, command: Command) -> None:
+def test_an_honest_record_agrees_and_is_marked_as_run_again(
+    measured: Path, command: Command, tmp_path: Path
+) -> None:
     done = command("verify", str(measured), "--who", "the tests")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 agree, 0 differ, 0 not checked" in done.stdout
@@ -39,6 +41,8 @@ def test_an_honest_record_agrees_and_is_marked_as_run_again(measured: Path, comm
     assert note is not None
     assert note.who == "the tests"
     assert note.record == read(measured / HONEST).hash
+    # Full precision was rendered anew, and not taken from what this machine may have kept of it.
+    assert not (tmp_path / "home/baselines").exists()
     assert command("validate", str(measured)).returncode == 0
 
 
