@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from ganqbench.site import format as fmt
@@ -115,22 +116,28 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
     if not board.verdicts:
         return
     margin = f"{MARGIN * 100:.0f}{fmt.SPACE}%"
-    rows = [row for row in board.results if row.judged and row.judged.holds and row.get("bytes") is not None]
+    rows = [row for row in board.results if row.judged and row.judged.holds]
     if not rows:
         yield (
             table(board, "No row"),
             Part(f" is shown to be no worse than FP32 within {margin} of its FID."),
         )
         return
-    least = min(rows, key=lambda row: row.get("bytes") or 0)
-    size = least.get("bytes") or 0
+    are = "is" if len(rows) == 1 else "are"
+    count = f"{len(rows)} of {fmt.plural(len(board.results), 'row')} {are} no worse"
+    sized = {row.id: size for row in rows if (size := row.get("bytes")) is not None}
+    if not sized:
+        yield (table(board, count), Part(f" than FP32 within {margin} of its FID."))
+        return
+    least = min((row for row in rows if row.id in sized), key=lambda row: sized[row.id])
+    smallest = sized[least.id]
     # Sizes differ by a few scales between methods of the same bits: within 1 % they are the same.
-    small = [row for row in rows if row.bits == least.bits and (row.get("bytes") or 0) <= 1.01 * size]
+    small = [row for row in rows if row.bits == least.bits and sized.get(row.id, math.inf) <= 1.01 * smallest]
     shown = sorted(small, key=lambda row: (row.get("calibration_s") or 0, row.id))
     parts = [
         Part("Smallest model "),
         Part(f"no worse than FP32 within {margin}", strong=True),
-        Part(f": {fmt.size(size)} at "),
+        Part(f": {fmt.size(smallest)} at "),
         Part(least.bits, strong=True),
         Part(", by "),
     ]
@@ -138,8 +145,7 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
         spent = f" ({fmt.seconds(row.get('calibration_s'))})" if row.get("calibration_s") is not None else ""
         parts += [Part(", " if place else ""), link(board, row), Part(spent)]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
-    are = "is" if len(rows) == 1 else "are"
-    yield (*parts, Part(f"{more}; {len(rows)} of {fmt.plural(len(board.results), 'row')} {are} no worse."))
+    yield (*parts, Part(f"{more}; {count}."))
 
 
 def _free(board: Board) -> Iterator[Sentence]:

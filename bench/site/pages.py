@@ -19,6 +19,7 @@ from ganqbench.site.asides import asides
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.catalogue import BackendPage, catalogue
 from ganqbench.site.columns import METRICS
+from ganqbench.site.errata import SIZES, has_wrong_size
 from ganqbench.site.findings import headlines
 from ganqbench.site.heatmap import heatmaps
 from ganqbench.site.identity import space
@@ -206,6 +207,8 @@ def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]
     return {
         "siblings": tuple(other for other in siblings if other is not board),
         "successor": _successor(board, siblings),
+        "lacking": suites.lacking(board),
+        "errata": [SIZES] if any(map(has_wrong_size, records)) else [],
         "suite": suites.described(board.suite, board.gan, {r.provenance.suite for r in records}),
         "scale": Scale.over(numbers, log=key == "fid"),
         "backends": [(adapter, names.backend(adapter), count) for adapter, count in sorted(backends.items())],
@@ -291,6 +294,7 @@ def _run(context: dict[str, Any], board: Board, row: Row, run: Run) -> dict[str,
         "tile": tile(run),
         "paired": paired,
         "timed": timed(run.record),
+        "errata": [SIZES] if has_wrong_size(run.record) else [],
         "described": any(metric.identity or metric.note for metric in run.record.metrics.values()),
         "run_path": run_path,
         "image_path": image_path,

@@ -62,21 +62,22 @@ def images(name: str, gan: str, runs: Iterable[Run]) -> int | None:
 def newest(boards: Iterable[Board]) -> tuple[Board, ...]:
     """Of each suite and GAN the board of the last version, in the order given.
 
-    A version that still lacks cells stands back behind an earlier one, whose numbers are whole.
+    One that still lacks cells stands back behind an earlier version, and says nothing at all where its GAN
+    has a whole board: the best of what happened to run first is no finding.
     """
     every = [board for board in boards if board.results]
+    whole = {board.gan for board in every if not lacking(board)}
     last: dict[tuple[str, str], Board] = {}
-    for board in sorted(every, key=lambda each: (_is_whole(each), each.version)):
-        last[board.suite, board.gan] = board
-    return tuple(board for board in every if last[board.suite, board.gan] is board)
+    for board in sorted(every, key=lambda each: (not lacking(each), each.version)):
+        if not lacking(board) or board.gan not in whole:
+            last[board.suite, board.gan] = board
+    return tuple(board for board in every if last.get((board.suite, board.gan)) is board)
 
 
-def _is_whole(board: Board) -> bool:
-    """Whether every cell that the installed suite lists has a record; of other versions that is not known."""
-    wanted = _cells(board.suite, board.version)
-    return {cell for cell in wanted if cell.gan == board.gan} <= {
-        run.cell for row in board.rows for run in row.runs
-    }
+def lacking(board: Board) -> int:
+    """How many cells of the installed suite have no record yet; 0 where its version is not installed."""
+    wanted = {cell for cell in _cells(board.suite, board.version) if cell.gan == board.gan}
+    return len(wanted - {run.cell for row in board.rows for run in row.runs})
 
 
 @cache

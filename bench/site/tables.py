@@ -10,6 +10,7 @@ import pandas as pd
 from ganqbench.records.bounds import BOUNDS, WORST_IS_GREATEST
 from ganqbench.records.deploy_schema import Spread
 from ganqbench.site.energy import energy
+from ganqbench.site.errata import has_wrong_size
 from ganqbench.site.load import Run
 from ganqbench.site.timings import fastest
 
@@ -130,7 +131,7 @@ def _line(run: Run) -> dict[str, Any]:
             "declared_layers": sum(op.declared for op in record.audit.ops),
             "macs": record.audit.macs,
             "bops": record.audit.bops,
-            "bytes": record.audit.bytes,
+            "bytes": None if has_wrong_size(record) else record.audit.bytes,
             "energy": energy(record.audit),
         }
     if "quantize" in record.cost.phases and not cell.is_baseline:

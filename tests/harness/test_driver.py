@@ -7,14 +7,14 @@ import os
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
+from told_executor import HARDWARE, Idle
 
 from ganqbench.errors import UserError
 from ganqbench.harness.claims import Claims
-from ganqbench.harness.executor import Executor, Task
+from ganqbench.harness.executor import Task
 from ganqbench.harness.expectation import Expected
 from ganqbench.harness.filters import Filters
 from ganqbench.harness.plan import Plan, make_plan
@@ -24,33 +24,19 @@ from ganqbench.records.store import clean, read, record_files, seal, write
 from ganqbench.records.validate import validate
 from ganqbench.suite import load_suite
 
-HARDWARE = {"cpu": "some", "isa": [], "cores": 1, "threads": 1, "os": "Linux", "accelerator": None}
 
-
-class Scripted(Executor):
+class Scripted(Idle):
     """Every cell ends at once, in the same way."""
 
     def __init__(self, **document: Any) -> None:
         self.document = {"status": "failed", "reason": "as told", "attempts": 1} | document
         self.tasks: list[Task] = []
 
-    @property
-    def slots(self) -> int:
-        return 2
-
     def submit(self, task: Task) -> Future[Outcome]:
         self.tasks.append(task)
         found: Future[Outcome] = Future()
         found.set_result(Outcome({**self.document, "hardware": HARDWARE}, None))
         return found
-
-    def stop(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -21,34 +22,14 @@ from ganqbench.records.command import command
 from ganqbench.records.store import read, record_files
 from ganqbench.suite import load_suite
 
-SUITE = """
-name = "mine"
-version = 0
-title = "Cells of my own"
-cpu_hours = 0.1
-time_limit_s = 60
-[protocol.cyclegan-edges2emoji]
-resolution = 64
-calibrate = 2
-final = 4
-batch = 2
-preview_bytes = 48000
-[tolerance]
-psnr = 0.1
-[[grid]]
-gan = "cyclegan-edges2emoji"
-methods = ["brevitas.ptq-minmax"]
-bits = ["W8A8"]
-seeds = [0]
-"""
-
 
 @pytest.fixture
-def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def suite(tmp_path: Path, make_suite: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny suite of this folder under a name of its own."""
     monkeypatch.setenv("GANQBENCH_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    path = tmp_path / "mine.toml"
-    path.write_text(SUITE)
+    path = make_suite(["brevitas.ptq-minmax"]).rename(tmp_path / "mine.toml")
+    path.write_text(path.read_text().replace('name = "faults"', 'name = "mine"'))
     return path
 
 
@@ -60,14 +41,14 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_full_precision_is_the_baselines_alone(line: str, other: str, named: str, suite: Path) -> None:
-    suite.write_text(SUITE.replace(line, other))
+    suite.write_text(suite.read_text().replace(line, other))
     with pytest.raises(UserError, match=named):
         load_suite(str(suite))
 
 
 def test_the_baseline_may_be_named(suite: Path) -> None:
     suite.write_text(
-        SUITE.replace('"brevitas.ptq-minmax"', '"fp32.baseline"').replace('["W8A8"]', '["FP32"]')
+        suite.read_text().replace('"brevitas.ptq-minmax"', '"fp32.baseline"').replace('["W8A8"]', '["FP32"]')
     )
     assert [cell.label for cell in load_suite(str(suite)).cells()] == ["fp32.baseline.FP32.s0"]
 
@@ -78,6 +59,7 @@ def test_the_copy_is_of_the_file_that_was_run_and_there_before_the_first_cell(
 ) -> None:
     copy = suite.parent / "results/mine-v0/suite.toml"
     seen: list[str] = []
+    first = suite.read_text()
 
     class Meddling(Told):
         """Somebody edits the file, or deletes it, while cells run."""
@@ -93,8 +75,8 @@ def test_the_copy_is_of_the_file_that_was_run_and_there_before_the_first_cell(
     monkeypatch.setattr(executors, "LocalExecutor", lambda jobs: Meddling())
     done = CliRunner().invoke(cli, ["run", "--suite", "mine.toml"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert seen == [SUITE, SUITE]
-    assert copy.read_text() == SUITE
+    assert seen == [first, first]
+    assert copy.read_text() == first
 
 
 def test_who_edits_the_copy_itself_keeps_the_edit(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +86,7 @@ def test_who_edits_the_copy_itself_keeps_the_edit(suite: Path, monkeypatch: pyte
 
     class Editing(Told):
         def submit(self, task: Task) -> Future[Outcome]:
-            copy.write_text(SUITE + "# for the next time")
+            copy.write_text(suite.read_text() + "# for the next time")
             return super().submit(task)
 
     monkeypatch.setattr(executors, "LocalExecutor", lambda jobs: Editing())

@@ -12,7 +12,23 @@ from ganqbench.harness.process import Outcome
 HARDWARE = {"cpu": "some", "isa": [], "cores": 1, "threads": 1, "os": "Linux", "accelerator": None}
 
 
-class Told(Executor):
+class Idle(Executor):
+    """Two cells at a time, and nothing that would have to be stopped."""
+
+    @property
+    def slots(self) -> int:
+        return 2
+
+    def stop(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class Told(Idle):
     """Two cells at a time, which end in the way that it is told, the oldest first, when none was started."""
 
     def __init__(self, status: str = "skipped", *, shares_cache: bool = True) -> None:
@@ -38,11 +54,3 @@ class Told(Executor):
         self.running[found] = task
         self.together.append([each.job["cell"] for each in self.running.values()])
         return found
-
-    def stop(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass

@@ -74,3 +74,22 @@ def test_suites_that_speak_of_others_are_linked_on_home_and_have_no_best(tmp_pat
     assert "Suite mini v1</a>" in page
     assert "Suite study v1</a>" not in page
     assert f'Beside these: <a href="study-v1/{factory.GAN}/index.html">study v1</a>' in page
+
+
+def test_what_is_unfinished_says_nothing_beside_a_whole_board_and_says_so_itself(
+    partial: Path, tmp_path: Path
+) -> None:
+    version = load_suite("claim").version  # which has another method at this width, too
+    cell = {"suite": "claim", "suite_version": version}
+    factory.put(partial, factory.document("fp32", "baseline", "FP32", cell=cell))
+    factory.put(partial, factory.document("brevitas", "gptq", "W4A8", cell=cell))
+    found = boards(load(partial).runs)
+    assert {board.suite for board in found} == {"mini", "claim"}
+    assert {board.suite for board in newest(found)} == {"mini"}
+    build(partial, tmp_path / "site")
+    claimed, whole = (
+        (tmp_path / "site" / f"{suite}/{factory.GAN}/index.html").read_text()
+        for suite in (f"claim-v{version}", "mini-v1")
+    )
+    assert "1 cell of this suite has no record yet" in claimed
+    assert "no record yet" not in whole

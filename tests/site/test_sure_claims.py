@@ -120,3 +120,14 @@ def test_the_smallest_models_are_of_the_width_that_is_named(results: Path) -> No
         "brevitas.gptq.W4A8",
         "brevitas.ptq-mse.W4A8",
     ]
+
+
+def test_rows_whose_size_is_not_shown_hold_all_the_same(results: Path) -> None:
+    audit = factory.audit("W4A8")
+    audit["ops"].append(audit["ops"][0] | {"site": "fir", "exempt": True})  # of before sizes were mended
+    put(results, "ptq-mse", "W4A8", 0.0, 0.001, audit=audit)
+    board = board_of(results)
+    assert board.results[0].get("bytes") is None
+    said = ["".join(part.text for part in line) for line in findings(board, [])]
+    assert any(text.startswith("1 of 1 row is no worse than FP32 within 2") for text in said)
+    assert not any("Smallest" in text for text in said)
