@@ -14,7 +14,7 @@ from told_executor import HARDWARE, Idle
 
 from ganqbench.errors import UserError
 from ganqbench.harness.claims import Claims
-from ganqbench.harness.executor import Task
+from ganqbench.harness.executor import Executor, Task
 from ganqbench.harness.expectation import Expected
 from ganqbench.harness.filters import Filters
 from ganqbench.harness.plan import Plan, make_plan

@@ -86,7 +86,7 @@ def test_who_edits_the_copy_itself_keeps_the_edit(suite: Path, monkeypatch: pyte
 
     class Editing(Told):
         def submit(self, task: Task) -> Future[Outcome]:
-            copy.write_text(suite.read_text() + "# for the next time")
+            copy.write_text(copy.read_text() + "# for the next time")
             return super().submit(task)
 
     monkeypatch.setattr(executors, "LocalExecutor", lambda jobs: Editing())
