@@ -53,7 +53,8 @@ def python(session: nox.Session, *arguments: str, **environment: str) -> None:
 
 def pytest(session: nox.Session, *arguments: str) -> None:
     workers = str(min(os.cpu_count() or 1, 4))
-    parallel = ("-n", workers, "--dist", "loadgroup")  # groups: see tests/conftest.py
+    # Groups: see tests/conftest.py. A process that dies ends the run, which xdist could not go on with.
+    parallel = ("-n", workers, "--dist", "loadgroup", "--max-worker-restart", "0")
     python(session, "-P", "-m", "pytest", *parallel, *arguments, OMP_NUM_THREADS="1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -140,6 +141,16 @@ def _round_operands_alone(model: ModelProto, products: Collection[str]) -> None:
                 node.input[place] = rounded.get(name, name)
 
 
+def _equal(calibration: Iterable[Inputs]) -> list[Inputs]:
+    """The same items in batches of one size, as histograms ask for: their collector stacks batches."""
+    import torch
+
+    batches = list(calibration)
+    size = math.gcd(*(len(batch[0]) for batch in batches))
+    columns = [torch.cat(column).split(size) for column in zip(*batches, strict=True)]
+    return list(zip(*columns, strict=True))
+
+
 def _ranges(
     model: FloatModel, calibration: Iterable[Inputs], method: Any, options: Mapping[str, Any], folder: Path
 ) -> Any:
@@ -150,7 +161,7 @@ def _ranges(
         """The batches, one by one, then None."""
 
         def __init__(self) -> None:
-            self.batches: Iterator[dict[str, Any]] = model.feeds(calibration)
+            self.batches: Iterator[dict[str, Any]] = model.feeds(_equal(calibration))
 
         def get_next(self) -> dict[str, Any] | None:
             return next(self.batches, None)

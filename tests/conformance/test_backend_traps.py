@@ -17,6 +17,7 @@ from once import exporting_once
 from torch import nn
 
 from ganqbench.audit import AuditReport, audit
+from ganqbench.zoo.generator import Inputs
 from ganqbench.zoo.layers import MatMul
 from ganqbench.zoo.sagan import add_spectral_norm, fold_spectral_norm
 
@@ -264,31 +265,44 @@ def test_attention_is_made_of_modules_that_can_be_swapped() -> None:
     assert sum(isinstance(one, MatMul) for one in wb.generator_of("sagan").modules()) == 2
 
 
-@wb.beside(wb.Case("onnxruntime", "ptq-entropy", "cyclegan"))
-def test_onnxruntime_alone_searches_entropy_among_one_range(at: wb.Case, tmp_path: Path) -> None:
-    """Its 128 bins are as many as levels, so the whole range is the only candidate."""
+def written_by_onnxruntime(batches: list[Inputs], method: str, folder: Path) -> bytes:
+    """A model of its own `quantize_static`."""
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, quantize_static
 
     from ganqbench.adapters._onnx import FloatModel
 
-    batches = wb.calibration_of("cyclegan")
     with exporting_once():
         model = FloatModel.of(wb.generator_of("cyclegan"), batches[0])
 
-    def written(method: CalibrationMethod) -> bytes:
-        class Reader(CalibrationDataReader):  # type: ignore[misc]
-            feeds = model.feeds(batches)
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        feeds = model.feeds(batches)
 
-            def get_next(self) -> object:
-                return next(self.feeds, None)
+        def get_next(self) -> object:
+            return next(self.feeds, None)
 
-        path = tmp_path / "model.onnx"
-        quantize_static(
-            copy.deepcopy(model.proto), path, Reader(), calibrate_method=method, op_types_to_quantize=["Conv"]
-        )
-        return path.read_bytes()
+    path = folder / "model.onnx"
+    quantize_static(
+        *(copy.deepcopy(model.proto), path, Reader()),
+        calibrate_method=CalibrationMethod[method],
+        op_types_to_quantize=["Conv"],
+    )
+    return path.read_bytes()
 
-    assert written(CalibrationMethod.Entropy) == written(CalibrationMethod.MinMax)
+
+def test_onnxruntime_alone_makes_no_histogram_of_batches_of_two_sizes(tmp_path: Path) -> None:
+    """The adapter's methods are calibrated with such batches in all tests."""
+    batches = wb.calibration_of("cyclegan")
+    assert len({len(batch[0]) for batch in batches}) == 2
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        written_by_onnxruntime(batches, "Percentile", tmp_path)
+
+
+@wb.beside(wb.Case("onnxruntime", "ptq-entropy", "cyclegan"))
+def test_onnxruntime_alone_searches_entropy_among_one_range(at: wb.Case, tmp_path: Path) -> None:
+    """Its 128 bins are as many as levels, so the whole range is the only candidate."""
+    batches = wb.calibration_of("cyclegan")[:1]
+    found, whole = (written_by_onnxruntime(batches, each, tmp_path) for each in ("Entropy", "MinMax"))
+    assert found == whole
     plain = wb.Case("onnxruntime", "ptq-minmax", "cyclegan")
     entropy, extremes = (wb.state_of(wb.quantized(case, "W8A8")) for case in (at, plain))
     assert not torch.equal(entropy["model"], extremes["model"])

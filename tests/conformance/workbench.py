@@ -67,9 +67,9 @@ def generator_of(arch: str) -> Generator:
 
 
 def calibration_of(arch: str) -> list[Inputs]:
-    """Two batches of six."""
+    """A batch of eight and the four that are left."""
     inputs = draw(generator_of(arch), 12, seed=1)
-    return [tuple(value[start : start + 6] for value in inputs) for start in (0, 6)]
+    return [tuple(value[start : start + 8] for value in inputs) for start in (0, 8)]
 
 
 @cache
