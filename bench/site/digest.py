@@ -19,6 +19,8 @@ from ganqbench.site.suites import newest
 
 OWN = "ganq"
 """The adapter whose rows stand beside the best of all others."""
+OURS = 8
+"""How many of its rows a table shows at a bit-width; the board has all."""
 _COLUMNS = ("fid_delta", "psnr", "calibration_s")
 
 _INTRODUCTION = """# Findings
@@ -80,11 +82,12 @@ def _section(board: Board, shown: Iterable[Board]) -> Iterator[str]:
 
 
 def _contest(board: Board) -> Iterator[Row]:
-    """At each bit-width all of our rows, best first, and the best that is another's."""
+    """At each bit-width the best of our rows, in order, and the best that is another's."""
     for bits in board.best():
         rows = [row for row in board.results if row.bits == bits]
         other = next((row for row in rows if row.adapter != OWN), None)
-        yield from (row for row in rows if row.adapter == OWN or row is other)
+        ours = [row for row in rows if row.adapter == OWN][:OURS]
+        yield from (row for row in rows if row in ours or row is other)
 
 
 def _heading(column: Column) -> str:
