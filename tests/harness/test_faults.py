@@ -36,14 +36,19 @@ def start(tmp_path: Path, plugin_environment: dict[str, str]) -> Start:
     """Start a run and go on."""
 
     def begin(suite: Path, sleep: float = 0, jobs: int = 2) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "ganqbench", "run", "--suite", str(suite), "--jobs", str(jobs)],
-            cwd=tmp_path,
-            env={**plugin_environment, "FAULTY_SLEEP": str(sleep)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        # Tests that are run in the background ignore SIGINT, and what they start would, too.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "ganqbench", "run", "--suite", str(suite), "--jobs", str(jobs)],
+                cwd=tmp_path,
+                env={**plugin_environment, "FAULTY_SLEEP": str(sleep)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return begin
 
