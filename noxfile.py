@@ -51,11 +51,11 @@ def python(session: nox.Session, *arguments: str, **environment: str) -> None:
     session.run(str(PYTHON), *arguments, external=True, env=environment)
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
+def pytest(session: nox.Session, *arguments: str, under: tuple[str, ...] = ()) -> None:
     workers = str(min(os.cpu_count() or 1, 4))
     # Groups: see tests/conftest.py. A process that dies ends the run, which xdist could not go on with.
     parallel = ("-n", workers, "--dist", "loadgroup", "--max-worker-restart", "0")
-    python(session, "-P", "-m", "pytest", *parallel, *arguments, OMP_NUM_THREADS="1")
+    python(session, "-P", *under, "-m", "pytest", *parallel, *arguments, OMP_NUM_THREADS="1")
 
 
 def ganqbench(session: nox.Session, *arguments: str) -> None:
@@ -178,7 +178,7 @@ def coverage(session: nox.Session) -> None:
     """Branch coverage of `ganqbench` without the adapters; takes as long as the tests do."""
     install(session)
     python(session, "-P", "-m", "coverage", "erase")
-    python(session, "-P", "-m", "coverage", "run", "-m", "pytest", *session.posargs, OMP_NUM_THREADS="1")
+    pytest(session, *session.posargs, under=("-m", "coverage", "run"))
     python(session, "-P", "-m", "coverage", "combine")
     python(session, "-P", "-m", "coverage", "report")
 

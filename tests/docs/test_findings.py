@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from committed import states
 
 from ganqbench.site.assemble import boards
 from ganqbench.site.digest import digest
@@ -14,18 +15,24 @@ from ganqbench.site.summary import summary, with_summary
 ROOT = Path(__file__).parents[2]
 
 
-def test_findings_are_those_of_the_records() -> None:
+def test_findings_are_those_of_the_records(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
-    assert page == digest(boards(load(ROOT / "results").runs)), (
+    assert any(page == digest(boards(load(results).runs)) for results in states(tmp_path)), (
         "docs/findings.md is not of these records: python -m ganqbench.site.digest results docs/findings.md"
     )
 
 
-def test_the_readme_has_three_findings_of_the_records() -> None:
+def test_the_readme_has_three_findings_of_the_records(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = summary(boards(load(ROOT / "results").runs))
-    assert found.count("\n") == 3
-    assert readme == with_summary(readme, found), "python -m ganqbench.site.summary results README.md"
+
+    def is_of(results: Path) -> bool:
+        found = summary(boards(load(results).runs))
+        assert found.count("\n") == 3
+        return readme == with_summary(readme, found)
+
+    assert any(map(is_of, states(tmp_path))), (
+        "README.md is not of these records: python -m ganqbench.site.summary results README.md"
+    )
 
 
 def test_a_readme_without_a_place_for_findings_is_refused() -> None:
