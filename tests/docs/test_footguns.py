@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SECTION = "## Each trap of a toolkit, and its test"
-TRAPS = ("test_traps.py", "test_backend_traps.py", "test_calibration_traps.py")
+TRAPS = ("test_traps.py", "test_backend_traps.py", "test_calibration_traps.py", "test_runtime_traps.py")
 
 
 def rows() -> list[list[str]]:
