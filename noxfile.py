@@ -75,7 +75,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run the tests against the installed wheel, one process with one thread per core."""
+    """Run the tests against the installed wheel, in up to four processes with one thread each."""
     install(session)
     pytest(session, *session.posargs)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from figures import options, publish
 
+from ganqbench.cell import Cell
 from ganqbench.harness.influence import FOLDER, METRIC, Influence, kept
 from ganqbench.home import home
 from ganqbench.metrics.interval import Estimate, normal_quantile
@@ -115,10 +116,13 @@ def found(results: Path) -> tuple[Rows, dict[str, Record]]:
             if cell.is_baseline and name == STUDY:
                 whole[cell.gan] = records[cell]
             elif str(cell.bits) == BITS:
-                recipe = f"+{cell.recipe}" if cell.recipe else ""
-                key = (name, cell.gan, f"{cell.adapter}.{cell.method}{recipe}")
-                rows.setdefault(key, []).append(records[cell])
+                rows.setdefault((name, cell.gan, method_of(cell)), []).append(records[cell])
     return rows, whole
+
+
+def method_of(cell: Cell) -> str:
+    """ADAPTER.METHOD[+RECIPE]."""
+    return f"{cell.adapter}.{cell.method}" + (f"+{cell.recipe}" if cell.recipe else "")
 
 
 def figures(rows: Rows, whole: Mapping[str, Record], influences: Path) -> list[dict[str, Any]]:
@@ -283,9 +287,9 @@ def main(arguments: list[str]) -> None:
     chosen = parser.parse_args(arguments)
     try:
         rows, whole = found(chosen.results)
+        made = {"rows": figures(rows, whole, home() / FOLDER), "between_seeds": spreads(rows, whole)}
     except ValueError as error:
         parser.error(str(error))
-    made = {"rows": figures(rows, whole, home() / FOLDER), "between_seeds": spreads(rows, whole)}
     document = publish(__file__, arguments, chosen, made)
     if chosen.out:
         chosen.out.with_suffix(".md").write_text(page(document), encoding="utf-8")

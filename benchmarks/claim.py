@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from statistics import fmean
 from typing import Any
 
-from ablation import difference
+from ablation import difference, method_of
 from asked import asked, duel, tables, verdicts
 from figures import options, publish
 
@@ -67,8 +67,7 @@ def rows(records: Iterable[Record], influences: Path) -> list[dict[str, Any]]:
         cell = record.cell
         if record.status != "ok":
             raise ValueError(f"{cell.gan} {cell.label} is {record.status}: run suite {cell.suite} again")
-        method = f"{cell.adapter}.{cell.method}" + (f"+{cell.recipe}" if cell.recipe else "")
-        groups.setdefault((cell.gan, str(cell.bits), method), []).append(record)
+        groups.setdefault((cell.gan, str(cell.bits), method_of(cell)), []).append(record)
     whole = {gan: found[0] for (gan, _, _), found in groups.items() if found[0].cell.is_baseline}
     found = [
         {"gan": gan, "bits": bits, "method": method, **_row(runs, whole[gan], influences)}
@@ -102,8 +101,7 @@ def duels(
     whole = {}
     for record in records:
         cell = record.cell
-        method = f"{cell.adapter}.{cell.method}" + (f"+{cell.recipe}" if cell.recipe else "")
-        runs.setdefault((cell.gan, str(cell.bits), method), []).append(record)
+        runs.setdefault((cell.gan, str(cell.bits), method_of(cell)), []).append(record)
         if cell.is_baseline and "fid" in record.metrics:
             whole[cell.gan] = 100 / record.metrics["fid"].value
     made = []
@@ -243,13 +241,16 @@ def main(arguments: list[str]) -> None:
         parser.error(f"there are no valid records of suite claim in {chosen.results}: run it first")
     again = newest(chosen.results, "confirm")
     influences = home() / FOLDER
-    found = confirmed(rows(records, influences), again, influences)
-    made = {
-        "rows": found,
-        "asked": verdicts(found),
-        "duels": duels(found, records, influences),
-        "duels_in_the_third_network": duels(rows(again, influences), again, influences),
-    }
+    try:
+        found = confirmed(rows(records, influences), again, influences)
+        made = {
+            "rows": found,
+            "asked": verdicts(found),
+            "duels": duels(found, records, influences),
+            "duels_in_the_third_network": duels(rows(again, influences), again, influences),
+        }
+    except ValueError as error:
+        parser.error(str(error))
     document = publish(__file__, arguments, chosen, made)
     if chosen.out:
         chosen.out.with_suffix(".md").write_text(page(document), encoding="utf-8")

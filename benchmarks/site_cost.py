@@ -2,7 +2,7 @@
 
     python benchmarks/site_cost.py [--records 300]
 
-The committed records are copied under more seeds and method names until there are enough. CPU seconds
+The committed records are copied, under more method names once all are, until there are enough. CPU seconds
 of the whole command are counted, import included: on two cores the wall clock is no more than that.
 Half a minute on a quiet machine.
 """
@@ -29,6 +29,8 @@ def fill(results: Path, target: Path, wanted: int) -> None:
     """Copies of the records below `results`, each as a method of its own, until there are so many."""
     sources = [(path, json.loads(path.read_bytes())) for path in record_files(results)]
     sources = [(path, made) for path, made in sources if made["schema"] == 2]
+    if all(made["cell"]["adapter"] == "fp32" for _, made in sources):
+        sys.exit(f"{results} has no records of quantized generators to copy: give the folder with --results.")
     made = 0
     for round_ in count():
         for path, document in sources:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(
     r"(?P<suite>[^/]+)/(?P<gan>[^/]+)/"
-    r"(?P<adapter>[^.]+)\.(?P<method>[^.+]+)(?:\+(?P<recipe>[^.]+))?\.(?P<bits>W\d+A\d+)\.s(?P<seed>\d+)"
+    r"(?P<adapter>[^.]+)\.(?P<method>[^.+]+)(?:\+(?P<recipe>[^.]+))?\.(?P<bits>FP32|W\d+A\d+)\.s(?P<seed>\d+)"
 )
 
 
@@ -67,9 +67,8 @@ def named_cell(text: str, gans: Gans) -> Named:
     if match["gan"] not in suite.protocol:
         raise unknown_name(f"GAN of suite {suite.name}", match["gan"], suite.protocol)
     try:
-        cell = Cell.model_validate(
-            {**match.groupdict(), "seed": int(match["seed"]), "suite_version": suite.version}
-        )
+        parts = {**match.groupdict(), "suite": suite.name, "suite_version": suite.version}
+        cell = Cell.model_validate({**parts, "seed": int(match["seed"])})
     except ValidationError as error:
         raise UserError(f"{text!r} names no cell: {error.errors()[0]['msg']}.", "Check each part.") from error
     return Named(cell, suite)

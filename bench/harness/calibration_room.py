@@ -16,7 +16,8 @@ def too_many_seeds(items: Sequence[Planned], gans: Gans = ZOO) -> Iterator[str]:
     never run out; photographs and glyphs do.
     """
     for gan in dict.fromkeys(item.cell.gan for item in items if item.skip is None):
-        cells = [item for item in items if item.cell.gan == gan and not item.cell.is_baseline]
+        runnable = (item for item in items if item.skip is None and not item.cell.is_baseline)
+        cells = [item for item in runnable if item.cell.gan == gan]
         each = cells[0].protocol.calibrate if cells else 0
         held = _held(gans, cells[0]) if cells else None
         if held is None or not each:

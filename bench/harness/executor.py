@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from ganqbench.errors import UserError
 from ganqbench.harness.process import Interrupted, Outcome, run_cell
 
 RETRIES = 1
@@ -78,7 +79,13 @@ class LocalExecutor(Executor):
     def _run(self, task: Task) -> Outcome:
         if self._stopped.is_set():
             raise Interrupted
-        return run_cell(task.job, task.time_limit_s, task.retries, self._stopped.is_set)
+        try:
+            return run_cell(task.job, task.time_limit_s, task.retries, self._stopped.is_set)
+        except OSError as error:
+            raise UserError(
+                f"A cell can't be started: {error.strerror or error}.",
+                "Make room on the disk and in memory, then start it again; finished cells are kept.",
+            ) from error
 
     def stop(self) -> None:
         """Kill the running cells' processes."""

@@ -12,14 +12,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(Exception):
-    """A run ended early because it was told to; finished cells are kept."""
+    """Cells ended early because a signal told them to; the message says what is left of them."""
 
-    def __init__(self, number: int, finished: int, left: int) -> None:
-        name = signal.Signals(number).name
-        super().__init__(
-            f"Stopped by {name}: {finished} cells finished and kept, {left} left. "
-            "The same command goes on from here."
-        )
+    def __init__(self, number: int, left: str) -> None:
+        super().__init__(f"Stopped by {signal.Signals(number).name}: {left}")
         self.number = number
 
 

@@ -148,4 +148,6 @@ def _is_current(item: Planned, results: Path, trusted: Collection[str] | None, f
         return False
     if record.status == "failed" or record.provenance.key != item.key:
         return False
+    if record.status == "skipped" and record.cost.attempts == 0 and item.skip is None:
+        return False  # no process was asked, and what was lacking where it was planned is here
     return not any(preview_faults(record, preview_path(path)))

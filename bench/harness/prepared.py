@@ -76,7 +76,7 @@ def prepare(cell: Cell, suite: Suite, gans: Gans) -> Prepared:
         # A checkpoint is read anew, since that draws random numbers, too.
         entry = Gans.of(gans.job()).entry(cell.gan)
         check_names(cell, adapter)
-        skip = missing(entry) or uninstalled(adapter) or adapter.skip(cell) or untrainable(cell, adapter)
+        skip = missing(entry) or uninstalled(adapter) or adapter.declines(cell) or untrainable(cell, adapter)
         if skip is not None:
             raise UserError(
                 f"{skip.reason}.", "Install what is missing, or choose another method or other bits."

@@ -81,7 +81,11 @@ def run_plan(
         while driver.busy:
             if signals.number is not None:
                 driver.stop()
-                raise Stopped(signals.number, len(driver.records), driver.left)
+                raise Stopped(
+                    signals.number,
+                    f"{len(driver.records)} cells finished and kept, {driver.left} left. "
+                    "The same command goes on from here.",
+                )
             try:
                 driver.step()
             except UserError:

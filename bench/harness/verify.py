@@ -10,6 +10,7 @@ from pathlib import Path
 from ganqbench.errors import UserError
 from ganqbench.harness.executor import LocalExecutor
 from ganqbench.harness.gans import ZOO, Gans
+from ganqbench.harness.interruption import Stopped
 from ganqbench.harness.pictures import picture_differences
 from ganqbench.harness.plan import Plan, make_plan
 from ganqbench.harness.record_suite import record_suite
@@ -20,10 +21,6 @@ from ganqbench.records.schema import Record
 from ganqbench.records.spot_check import spot_differences
 from ganqbench.records.store import preview_path, read
 from ganqbench.suite import Suite
-
-PICTURE = 2.0
-"""Mean absolute difference, of 255, that two previews of one cell may show: both may be lossy."""
-
 
 Placed = tuple[Path, Record]
 
@@ -92,7 +89,10 @@ def verify(
             if path in reasons:
                 yield Verdict(path, record, reason=reasons[path])
         plan = _plan(suite, usable, folder, gans)
-        run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs))
+        try:
+            run_plan(plan, folder, suite.time_limit_s, LocalExecutor(jobs))
+        except Stopped as stop:
+            raise Stopped(stop.number, "cells that are not listed were not compared; none is kept.") from None
         for path, record in usable:
             yield _verdict(path, record, folder, suite if inputs is not None else None)
 
@@ -149,6 +149,8 @@ def _verdict(path: Path, record: Record, folder: Path, part: Suite | None) -> Ve
     again = read(place)
     if again.status == "skipped" and not (record.status == "skipped" and same_reason(record, again)):
         return Verdict(path, record, reason=again.reason)
+    if record.status == "skipped" and again.status != "skipped":
+        return Verdict(path, record, reason=f"skipped where it was recorded, {again.status} here")
     compared = differences(record, again) if part is None else spot_differences(record, again)
     found = [*compared, *_origins(record, again, whole=part is None)]
     if record.status == again.status == "ok":

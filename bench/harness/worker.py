@@ -61,6 +61,9 @@ def run_job(job: dict[str, Any], out: Path) -> dict[str, Any]:
     try:
         found = Gans.of(job["checkpoint"]).entry(cell.gan)
         adapter = load_adapter(cell.adapter)
+        declined = adapter.declines(cell)
+        if declined is not None:  # here is less than where the cell was planned: no GPU, say
+            raise Inapplicable(declined.reason)
         refusal = Expected(**job["expected"]).refusal(expectation(cell, found, adapter, protocol))
         if refusal is not None:
             raise CellFailed(refusal)

@@ -26,7 +26,7 @@ COSTS = ("bytes", "bops", "calibration_s", "latency_s")
 _TITLES = {
     "bytes": ("size", "Packed model, MB (log)"),
     "bops": ("bit operations", "BOPs for one image, G (log)"),
-    "calibration_s": ("calibration time", "CPU time to quantize, s (log)"),
+    "calibration_s": ("calibration time", "CPU time to quantize and train, s (log)"),
     "latency_s": ("measured latency", "Latency for one image, ms (log)"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import pytest
 from click.testing import CliRunner
 from committed import RESULTS, newest
 
+import ganqbench
 from ganqbench.cli import deploy as command
+from ganqbench.cli.cells import named_cell
 from ganqbench.cli.deploy import deploy
 from ganqbench.cli.export import export
 from ganqbench.cli.verify import verify
 from ganqbench.errors import UserError
 from ganqbench.harness import deploy_part, export_cell, prepared
+from ganqbench.harness.gans import ZOO
 
 
 @pytest.mark.parametrize("tool", [deploy, export])
@@ -59,6 +63,23 @@ def test_a_cell_that_no_plan_takes_is_not_exported_either(cell: str, problem: st
     assert isinstance(done.exception, UserError)
     assert problem in str(done.exception)
     assert not (tmp_path / "m").exists()
+
+
+def test_full_precision_has_a_name_and_no_integers(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        export, ["mini/sagan-cifar10/fp32.baseline.FP32.s0", "--out", str(tmp_path / "m")]
+    )
+    assert isinstance(done.exception, UserError)
+    assert "Full precision has no integer graph" in str(done.exception)
+
+
+def test_a_cell_is_of_a_suite_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    published = Path(ganqbench.__file__).parent / "suites/mini.toml"
+    file.write_text(published.read_text().replace('name = "mini"', 'name = "mine"'))
+    with contextlib.chdir(tmp_path):
+        named = named_cell("mine.toml/sagan-cifar10/ganq.even.W8A8.s0", ZOO)
+    assert (named.cell.suite, named.cell.suite_version) == ("mine", named.suite.version)
 
 
 def test_a_gan_that_the_suite_lacks_is_told(tmp_path: Path) -> None:

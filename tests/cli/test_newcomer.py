@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from committed import newest
 
+from ganqbench.adapter import Skip
 from ganqbench.cli.main import main
 from ganqbench.harness.calibration_room import too_many_seeds
 from ganqbench.suite import Suite, load_suite
@@ -212,6 +213,16 @@ def test_seeds_beyond_the_calibration_items_are_foretold(seeds: int, calibrate: 
     if lost:
         assert f"{lost * per_seed} cells of seed {seeds - lost} or more would fail" in said[0]
         assert "256 calibration items" in said[0]
+
+
+def test_cells_that_are_declined_lose_nothing() -> None:
+    suite = with_seeds(5, 64)
+    protocol = suite.protocol["cyclegan-edges2emoji"]
+    planned: list[Any] = [
+        SimpleNamespace(cell=cell, protocol=protocol, skip=None if cell.seed < 4 else Skip("declined"))
+        for cell in suite.cells()
+    ]
+    assert list(too_many_seeds(planned)) == []
 
 
 def test_latents_never_run_out() -> None:

@@ -13,8 +13,9 @@ import pytest
 from told_executor import HARDWARE, Idle
 
 from ganqbench.errors import UserError
+from ganqbench.harness import executor as executor_module
 from ganqbench.harness.claims import Claims
-from ganqbench.harness.executor import Executor, Task
+from ganqbench.harness.executor import Executor, LocalExecutor, Task
 from ganqbench.harness.expectation import Expected
 from ganqbench.harness.filters import Filters
 from ganqbench.harness.plan import Plan, make_plan
@@ -75,6 +76,18 @@ def test_a_full_disk_is_one_message_and_loses_nothing(
     assert run(plan, results, Scripted()) == {"failed": 3}  # the other two are there
     assert len(list(record_files(results))) == 5
     assert not validate(results).faults
+
+
+def test_a_cell_that_can_not_be_started_is_one_message(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_process(*_: object) -> Outcome:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(executor_module, "run_cell", no_process)
+    with pytest.raises(UserError, match=r"can't be started: Resource temporarily.*finished cells are kept"):
+        run(plan, tmp_path / "results", LocalExecutor(2))
+    assert not list(record_files(tmp_path / "results"))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 from command_line import forge, run_here
+from committed import RESULTS, newest
+
+from ganqbench.records.store import record_files
 
 
 @pytest.fixture
@@ -58,6 +61,18 @@ def test_many_records_are_checked_and_shown(stress: ModuleType) -> None:
     figures = stress.records(count=30)
     assert figures["records"] == 30
     assert 0 < figures["site_gb"] <= 2
+
+
+def test_records_of_several_suites_are_never_one_board(stress: ModuleType, tmp_path: Path) -> None:
+    """They were measured in different ways, which `validate` would refuse in one suite."""
+    for suite in ("standard", "claim", "confirm"):
+        whole = newest(suite) / "sagan-cifar10"
+        for path in whole.glob("ganq.even.W8A8.s0.*"):
+            target = tmp_path / path.relative_to(RESULTS)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    assert len(list(record_files(tmp_path))) == 3
+    assert stress.records(count=6, results=tmp_path)["records"] == 6
 
 
 def test_a_missed_limit_is_named(stress: ModuleType) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from command_line import forge
 
 from ganqbench.errors import UserError
+from ganqbench.harness import verify
+from ganqbench.harness.interruption import Stopped
 from ganqbench.harness.record_suite import kept_suite
 from ganqbench.records.compare import differences
 from ganqbench.records.rerun import read_rerun
@@ -103,6 +106,31 @@ def test_what_can_not_be_run_here_is_said_and_not_passed(measured: Path, command
     done = command("verify", str(measured / HONEST))
     assert done.returncode == 3
     assert "not checked: No suite 'faults' is packaged" in done.stdout
+
+
+def test_what_was_skipped_elsewhere_and_runs_here_is_not_called_wrong(
+    measured: Path, command: Command
+) -> None:
+    def skipped(document: dict[str, Any]) -> None:
+        document |= {"status": "skipped", "reason": "faulty needs a distribution, which is not installed"}
+
+    record = measured / HONEST.replace("honest", "raises")
+    forge(record, skipped)
+    done = command("verify", str(record))
+    assert done.returncode == 3, done.stdout
+    assert "not checked: skipped where it was recorded, failed here" in done.stdout
+
+
+def test_a_signal_says_that_nothing_is_kept(
+    measured: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise Stopped(signal.SIGTERM, "3 cells finished and kept.")
+
+    monkeypatch.setattr(verify, "run_plan", stopped)
+    done = command("verify", str(measured / HONEST))
+    assert done.returncode == 128 + signal.SIGTERM
+    assert "Stopped by SIGTERM: cells that are not listed were not compared; none is kept." in done.stderr
 
 
 def test_a_draw_is_told_and_can_be_repeated(measured: Path, command: Command) -> None:

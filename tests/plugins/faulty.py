@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganqbench.adapter import Adapter, Method
+from ganqbench.adapter import Adapter, Method, Skip
 from ganqbench.cell import Cell
 from ganqbench.zoo.generator import Inputs
 
@@ -126,8 +126,13 @@ class Faulty(Adapter):
             "turncoat",
             "returns",
             "patches",
+            "gpu",
         )
     } | {name: replace(method(name), trainable=True) for name in ("trainable", "unstable")}
+
+    def supports(self, cell: Cell) -> Skip | None:
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return Skip("it needs a GPU") if cell.method == "gpu" and not seen else None
 
     def quantize(self, generator: nn.Module, calibration: Iterable[Inputs], cell: Cell) -> nn.Module:
         match cell.method:
