@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -71,16 +72,16 @@ def curve(suite: Suite, gan: str) -> dict[str, Any]:
     }
 
 
-def page(found: list[dict[str, Any]]) -> str:
+def page(document: Mapping[str, Any]) -> str:
     """The figures as a page: the curve of each GAN and the layers that its images depend on most."""
     lines = [
         "# Mixed precision",
         "",
-        "Made by `python benchmarks/mixed_precision.py --out docs/mixed-precision.json`. Activations have 8 "
+        f"Made by `{document['command']}`. Activations have 8 "
         f"bits; layers have {WIDE}-bit weights until, least error per BOP saved first, enough have {NARROW} "
         "bits for the budget. The first row is W8A8, the last W4A8.",
     ]
-    for gan in found:
+    for gan in document["gans"]:
         whole = gan["curve"][0]
         lines += [
             "",
@@ -115,10 +116,9 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     suite = load_suite(given.suite)
-    found = [curve(suite, gan) for gan in given.gans]
-    publish(__file__, arguments, given, {"gans": found})
+    document = publish(__file__, arguments, given, {"gans": [curve(suite, gan) for gan in given.gans]})
     if given.out:
-        given.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
+        given.out.with_suffix(".md").write_text(page(document), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from committed import RESULTS, newest
+
+from ganqbench.records.store import read
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -39,3 +43,21 @@ def test_figures_of_records_that_do_not_belong_together_are_refused_in_a_sentenc
         with pytest.raises(SystemExit):
             module.main([])
         assert "error: these were measured differently" in capsys.readouterr().err
+
+
+def test_the_page_of_mixed_precision_is_that_of_its_figures(script: Callable[[str], ModuleType]) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    document = json.loads((docs / "mixed-precision.json").read_text(encoding="utf-8"))
+    page = script("mixed_precision").page(document)
+    assert page == (docs / "mixed-precision.md").read_text(encoding="utf-8")
+
+
+def test_sizes_of_mixed_precision_are_those_of_the_records() -> None:
+    """At the budget of all bits it is `ganq.even` without its levelling, which packs to the same bytes."""
+    document = json.loads((RESULTS.parent / "docs/mixed-precision.json").read_text(encoding="utf-8"))
+    assert len(document["gans"]) == 3
+    for gan in document["gans"]:
+        (whole,) = newest(gan["suite"]).glob(f"{gan['gan']}/ganq.even.W8A8.s0.json")
+        audit = read(whole).audit
+        assert audit is not None
+        assert gan["curve"][0]["bytes"] == pytest.approx(audit.bytes, rel=0.01)
