@@ -10,7 +10,8 @@ from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY
 from ganqbench.site.names import backend
 from ganqbench.site.row import Row
-from ganqbench.site.sentence import Part, Sentence, link, value_text
+from ganqbench.site.sentence import Part, Sentence, link, table, value_text
+from ganqbench.site.timings import fastest
 
 NEAR_PSNR = 1.0
 """How many dB below the best a method may lie and still be offered as the quick one."""
@@ -38,7 +39,7 @@ def _price_of_bits(board: Board) -> Iterator[Sentence]:
             link(board, wide, wide.bits),
             Part(" to "),
             link(board, narrow, narrow.bits),
-            Part(f" the {_first(board)} method loses {board.lead.text(loss)}{unit}{apart}; "),
+            Part(f" the {_first(board)} method loses {fmt.significant(loss, 2)}{unit}{apart}; "),
             Part("the packed model goes from "),
             Part(f"{fmt.size(wide.get('bytes'))} to {fmt.size(narrow.get('bytes'))}", strong=True),
             Part("."),
@@ -65,18 +66,34 @@ def _quick(board: Board) -> Iterator[Sentence]:
 
 
 def _speed(board: Board) -> Iterator[Sentence]:
-    """The fastest integer graph that was timed, against the fastest runtime of full precision."""
+    """The fastest graph that ran in integers, against the fastest runtime of full precision."""
     timed = [row for row in board.results if row.get("speedup") is not None]
-    if timed:
-        fastest = min(timed, key=lambda row: (row.get("latency_s") or 0, row.id))
-        latency, ratio = (BY_KEY[key].text(fastest.get(key)) for key in ("latency_s", "speedup"))
+    integer = [row for row in timed if row.get("integer_share")]
+    if timed and not integer:
+        rows = fmt.plural(len(timed), "row")
         yield (
-            Part(f"Of {fmt.plural(len(timed), 'row')} timed as integer graphs, the fastest is "),
-            link(board, fastest, f"{fastest.name} at {fastest.bits}"),
-            Part(f", with {latency}{fmt.SPACE}ms for one image, "),
+            table(board, rows),
+            Part(f" {'was' if len(timed) == 1 else 'were'} timed as integer graphs; no integer kernel ran."),
+        )
+    if integer:
+        best = min(integer, key=lambda row: (row.get("latency_s") or 0, row.id))
+        latency, ratio = (BY_KEY[key].text(best.get(key)) for key in ("latency_s", "speedup"))
+        most = _latencies(best)[1]
+        ties = sum(_latencies(row)[0] <= most for row in integer) - 1
+        overlap = f" (a tie with {fmt.plural(ties, 'other row')})" if ties else ""
+        yield (
+            Part(f"Of {fmt.plural(len(integer), 'row')} that ran in integer kernels, the fastest is "),
+            link(board, best, f"{best.name} at {best.bits}"),
+            Part(f", with {latency}{fmt.SPACE}ms for one image{overlap}, "),
             Part(f"{ratio} times as fast", strong=True),
             Part(" as full precision in its fastest runtime."),
         )
+
+
+def _latencies(row: Row) -> tuple[float, float]:
+    """The ends of the intervals of a row's latencies, in milliseconds."""
+    lines = [line.latency_ms for run in row.runs if (line := fastest(run.record)) and line.latency_ms]
+    return min(line.low for line in lines), max(line.high for line in lines)
 
 
 def _near(board: Board, row: Row, best: Row) -> bool:

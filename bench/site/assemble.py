@@ -13,7 +13,7 @@ from ganqbench.records.bounds import BOUNDS
 from ganqbench.site import names, suites, tables
 from ganqbench.site.board import Board
 from ganqbench.site.columns import BY_KEY, Values
-from ganqbench.site.identity import Mixed, mixed
+from ganqbench.site.identity import mixed
 from ganqbench.site.judge import judged
 from ganqbench.site.load import Run, load
 from ganqbench.site.row import Row
@@ -52,15 +52,11 @@ def _board(
     runs = [run for line in lines for run in by_row[tuple(line[key] for key in tables.KEYS)]]
     dropped = mixed([run for run in runs if run.record.status == "ok"])
     kept = part.copy()
-    kept[_columns(dropped)] = float("nan")
+    kept[[column for one in dropped for column in one.columns]] = float("nan")
     lead, ascending = tables.lead_metric(kept)
     rows = _rows(tables.ordered(kept, lead, ascending), by_row, suites.images(suite, gan, runs))
     column = BY_KEY[lead].fitted(row.values for row in rows)
     return Board(suite, version, gan, column, rows, dropped)
-
-
-def _columns(dropped: Iterable[Mixed]) -> list[str]:
-    return [f"{one.metric}{part}" for one in dropped for part in tables.PARTS]
 
 
 def _key(run: Run) -> tuple[object, ...]:

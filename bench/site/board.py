@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ganqbench.site import format as fmt
 from ganqbench.site import names
 from ganqbench.site.columns import BY_KEY, COST, METRICS, WAITING, Column
 from ganqbench.site.identity import Mixed
@@ -103,7 +104,7 @@ class Board:
     def first_word(self) -> str:
         """What the first row of a bit-width may be called: the best, or only the one in front."""
         if not self.no_rank:
-            return "Best"
+            return "First at" if self.suite in names.BESIDE else "Best"
         return f"{'Lowest' if self.lead.better == 'less' else 'Highest'} {self.lead.title} at"
 
     @property
@@ -141,6 +142,16 @@ class Board:
             for other in among
             if other is not row and not self.surely_better(row, other) and not self.surely_better(other, row)
         )
+
+    def tie(self, row: Row, among: Sequence[Row] | None = None) -> str:
+        """What a row shares its place with among others, by default those of its bits; empty if nothing."""
+        rivals = [one for one in self.results if one.bits == row.bits] if among is None else among
+        ties = len(self.tied(row, rivals))
+        if not ties:
+            return ""
+        if row.span(self.yardstick.key) is None:
+            return "without intervals it is not set apart from the others"
+        return f"a tie with {fmt.plural(ties, 'other row')}, whose intervals overlap"
 
     @cached_property
     def ranks(self) -> dict[str, tuple[int, int]]:

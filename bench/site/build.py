@@ -183,7 +183,8 @@ class _Tables:
         rows = self._rows
         if board is not None:
             here = (rows["suite"] == board.suite) & (rows["suite_version"] == board.version)
-            rows = rows[here & (rows["gan"] == board.gan)]
+            rows = rows[here & (rows["gan"] == board.gan)].copy()
+            rows[[column for one in board.dropped for column in one.columns]] = float("nan")
         return _FORMATS[suffix](rows)
 
 

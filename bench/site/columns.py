@@ -143,7 +143,13 @@ COST: tuple[Column, ...] = (
         "calibration",
     ),
     Column(
-        "latency_s", "Latency", "less", _scaled(1e-3), "One image, fastest integer runtime", "ms", "latency"
+        "latency_s",
+        "Latency",
+        "less",
+        _scaled(1e-3),
+        "One image, fastest runtime of the integer graph",
+        "ms",
+        "latency",
     ),
     Column("speedup", "Speed-up", "more", _scaled(1), "Against the best FP32 runtime", "\u00d7", extra=True),
     Column(

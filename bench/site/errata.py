@@ -8,7 +8,7 @@ SIZES_MENDED = "2026-11-29T19:40:00Z"
 """Before, the audit took what exempt sites multiply by (demodulation's factors, filters) for weights."""
 SIZES = (
     "The audit that took these sizes counted what demodulation multiplies by as weights: they were too "
-    "large, by 14 to 59 % at W4A8, and not equally for all methods; they are shown once measured again"
+    "large, most of all at few bits, and not equally for all methods; they are shown once measured again"
 )
 
 

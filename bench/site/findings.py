@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ganqbench.site import format as fmt
 from ganqbench.site.asides import asides
@@ -29,20 +28,31 @@ def findings(board: Board, shown: Iterable[Board]) -> tuple[Sentence, ...]:
 
 
 def _best(board: Board, second: Mapping[str, Opinion]) -> Iterator[Sentence]:
+    """The first row of each width, and of those with every layer at it where the first has wider ones."""
     for bits, row in board.best().items():
-        ties = board.tied(row, [other for other in board.results if other.bits == bits])
-        yield (
-            Part(f"{board.first_word} " if board.no_rank else "Best at "),
-            Part(bits, strong=True),
-            Part(": "),
-            link(board, row),
-            Part(f", with {board.lead.article} {board.lead.title} of "),
-            Part(value_text(board, row), strong=True),
-            Part(f"{_details(board, row)}{_tie_text(board, row, len(ties))}."),
-            *_second(second.get(row.id)),
-        )
-        if row.declared:
-            yield from _uniform(board, bits, second)
+        rows = [other for other in board.results if other.bits == bits]
+        yield _first(board, ("Best at ", bits), row, rows, second)
+        uniform = [other for other in rows if other.uniform]
+        if row.declared and uniform:
+            every = f"{bits} in every layer" if board.no_rank else f"every layer at {bits}"
+            yield _first(board, ("Best with ", every), uniform[0], uniform, second)
+
+
+def _first(
+    board: Board, words: tuple[str, str], row: Row, among: Sequence[Row], second: Mapping[str, Opinion]
+) -> Sentence:
+    """The first row among some: its value, what that rests on, its ties, and what another network says."""
+    tie = board.tie(row, among)
+    return (
+        Part(f"{board.first_word} " if board.no_rank else words[0]),
+        Part(words[1], strong=True),
+        Part(": "),
+        link(board, row),
+        Part(f", with {board.lead.article} {board.lead.title} of "),
+        Part(value_text(board, row), strong=True),
+        Part(f"{_details(board, row)}{tie and '; ' + tie}."),
+        *_second(second.get(row.id)),
+    )
 
 
 def _second(opinion: Opinion | None) -> Iterator[Part]:
@@ -52,22 +62,6 @@ def _second(opinion: Opinion | None) -> Iterator[Part]:
         yield Part(" In ")
         yield Part("another network", where)
         yield Part(f": {_against_fp32(opinion.board.yardstick, row, _seeds(row))}.")
-
-
-def _uniform(board: Board, bits: str, second: Mapping[str, Opinion]) -> Iterator[Sentence]:
-    """The first row that holds every layer to the width, where the best one does not."""
-    row = next((row for row in board.results if row.bits == bits and row.uniform), None)
-    if row is not None:
-        yield (
-            Part(f"{board.first_word} " if board.no_rank else "Best with "),
-            Part(f"every layer at {bits}" if not board.no_rank else f"{bits} in every layer", strong=True),
-            Part(": "),
-            link(board, row),
-            Part(f", with {board.lead.article} {board.lead.title} of "),
-            Part(value_text(board, row), strong=True),
-            Part(f"{_details(board, row)}."),
-            *_second(second.get(row.id)),
-        )
 
 
 def _details(board: Board, row: Row) -> str:
@@ -103,14 +97,6 @@ def _weight(row: Row) -> str:
     return f"{_seeds(row)}{near}"
 
 
-def _tie_text(board: Board, row: Row, ties: int) -> str:
-    if not ties:
-        return ""
-    if row.span(board.yardstick.key) is None:
-        return "; without intervals it is not set apart from the others"
-    return f"; a tie with {fmt.plural(ties, 'other row')}, whose intervals overlap"
-
-
 def _cheapest(board: Board) -> Iterator[Sentence]:
     """The smallest model that is shown to be no worse than FP32; nothing where nobody was judged."""
     if not board.verdicts:
@@ -126,13 +112,13 @@ def _cheapest(board: Board) -> Iterator[Sentence]:
     are = "is" if len(rows) == 1 else "are"
     count = f"{len(rows)} of {fmt.plural(len(board.results), 'row')} {are} no worse"
     sized = {row.id: size for row in rows if (size := row.get("bytes")) is not None}
-    if not sized:
+    if len(sized) < len(rows):
         yield (table(board, count), Part(f" than FP32 within {margin} of its FID."))
         return
-    least = min((row for row in rows if row.id in sized), key=lambda row: sized[row.id])
+    least = min(rows, key=lambda row: sized[row.id])
     smallest = sized[least.id]
     # Sizes differ by a few scales between methods of the same bits: within 1 % they are the same.
-    small = [row for row in rows if row.bits == least.bits and sized.get(row.id, math.inf) <= 1.01 * smallest]
+    small = [row for row in rows if row.bits == least.bits and sized[row.id] <= 1.01 * smallest]
     shown = sorted(small, key=lambda row: (row.get("calibration_s") or 0, row.id))
     parts = [
         Part("Smallest model "),
@@ -153,14 +139,14 @@ def _free(board: Board) -> Iterator[Sentence]:
     first: dict[str, Row] = {}
     holding = [row for row in board.results if row.judged and row.judged.holds]
     for row in sorted(holding, key=lambda row: bits_order(row.bits), reverse=True):
-        if row.kind == "PTQ":
+        if row.kind in ("PTQ", "Reconstruction"):
             first.setdefault(row.adapter, row)
     if not holding:
         return
     if not first:
         yield (table(board, "No backend"), Part(" is no worse than FP32 by calibration alone."))
         return
-    parts = [Part("For free, no worse than FP32 by calibration alone: ")]
+    parts = [Part("By calibration alone no worse than FP32: ")]
     for place, row in enumerate(first.values()):
         parts += [Part(f"{', ' if place else ''}{row.backend.label} down to "), link(board, row, row.bits)]
     yield (*parts, Part("."))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ganqbench.records.bounds import BOUNDS
 from ganqbench.site.load import Run
+from ganqbench.site.tables import PARTS
 
 _SHOWN = 4
 
@@ -20,6 +21,11 @@ class Mixed:
     metric: str
     kinds: tuple[tuple[str, int], ...]
     """What the runs say it is, and how many say so; the most frequent first."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The metric's columns in a table."""
+        return [f"{self.metric}{part}" for part in PARTS]
 
     @property
     def text(self) -> str:

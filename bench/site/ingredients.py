@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.columns import BY_KEY
@@ -23,8 +24,9 @@ _HEAD = """## What each ingredient does
 
 Of suite `study`, one factor at a time. Each cell has the paired difference to FP32's distance in per cent of
 that distance, its 95 % interval in brackets, and the PSNR to FP32's images; over several seeds the mean, with
-the least and the greatest end of their intervals. A table is in the order of the mean PSNR. The differences
-between these rows are under [what one step adds](ablation.md).
+the least and the greatest end of their intervals. A table is in the order of the mean PSNR; below
+stand rows that not all of its generators have. The differences between these rows are under [what one step
+adds](ablation.md).
 
 - **Rounding decides.** No step brings the images as much nearer as rounding with compensation. Learned
   rounding layer by layer (AdaRound) comes next; block by block (BRECQ, QDrop) the images come no nearer here.
@@ -123,7 +125,12 @@ def _table(title: str, study: list[Board], rows: Iterable[tuple[Board, str, Row]
     yield f"### {title}\n"
     yield "| | " + " | ".join(board.names.title for board in columns) + " |"
     yield "|---" * (1 + len(columns)) + "|"
-    for (_, name), line in sorted(found.items(), key=lambda item: (item[0][0], _psnr(item[1]), item[0][1])):
+
+    def place(item: tuple[tuple[tuple[int, int], str], Mapping[str, tuple[Board, Row]]]) -> tuple[Any, ...]:
+        (width, name), line = item  # a mean over other generators is another number
+        return width, len(line) < len(columns), _psnr(line), name
+
+    for (_, name), line in sorted(found.items(), key=place):
         cells = (_cell(*line[board.gan]) if board.gan in line else "" for board in columns)
         yield f"| {name} | " + " | ".join(cells) + " |"
     yield ""

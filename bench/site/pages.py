@@ -176,7 +176,9 @@ def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, An
 def _ranked(boards: tuple[Board, ...]) -> tuple[Board, ...]:
     """The newest boards, with figures, but for those that stand beside another."""
     newest = tuple(board for board in boards if _successor(board, boards) is None)
-    return tuple(board for board in newest if board.suite not in names.BESIDE) or newest
+    ranked = tuple(board for board in newest if board.suite not in names.BESIDE)
+    # The best of what happened to run first is not shown beside a whole board's.
+    return tuple(board for board in ranked if not suites.lacking(board)) or ranked or newest
 
 
 def _linked(boards: tuple[Board, ...]) -> tuple[Board, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganqbench.site.board import Board
+from ganqbench.site.errata import has_wrong_size
 from ganqbench.site.row import Row
 
 
@@ -11,6 +12,8 @@ def front(board: Board, cost: str) -> tuple[Row, ...]:
 
     Judged by the values alone: a row whose interval overlaps a neighbour's may change places with it.
     """
+    if cost == "bytes" and any(has_wrong_size(run.record) for row in board.results for run in row.runs):
+        return ()  # a row whose size is not shown might beat all others
     sign = 1 if board.lead.better == "less" else -1
     rows = [(row.get(cost), row.get(board.lead.key), row) for row in board.results]
     known = [

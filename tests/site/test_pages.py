@@ -233,7 +233,7 @@ def test_findings_are_true_and_linked(small: tuple[Path, Path]) -> None:
     words = page.text.replace("\u00a0", " ")
     assert "Best at W8A8" in words
     assert "with a PSNR of 41.00 dB" in words
-    assert "the best method loses 10.00 dB; the packed model goes from 11.4 MB to 5.69 MB" in words
+    assert "the best method loses 10 dB; the packed model goes from 11.4 MB to 5.69 MB" in words
     assert "2 rows have no result (1 failed, 1 unsupported)" in words
     assert ("a", "href", f"mini-v1/{factory.GAN}/index.html#brevitas.ptq-mse.W8A8") in page.addresses
 
