@@ -55,6 +55,7 @@ def named_cell(text: str, gans: Gans) -> Named:
 
     if text.endswith(".json"):
         record = read_record(Path(text))
+        _check_checkpoint(record.cell.suite, gans)
         return Named(record.cell, record_suite(Path(text), record, gans), record)
     match = _NAME.fullmatch(text)
     if match is None:
@@ -63,6 +64,7 @@ def named_cell(text: str, gans: Gans) -> Named:
             "Write SUITE/GAN/ADAPTER.METHOD[+RECIPE].BITS.sSEED, as in "
             "mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0, or give a record's file.",
         )
+    _check_checkpoint(match["suite"], gans)
     suite = named_suite(match["suite"], gans)
     if match["gan"] not in suite.protocol:
         raise unknown_name(f"GAN of suite {suite.name}", match["gan"], suite.protocol)
@@ -72,3 +74,14 @@ def named_cell(text: str, gans: Gans) -> Named:
     except ValidationError as error:
         raise UserError(f"{text!r} names no cell: {error.errors()[0]['msg']}.", "Check each part.") from error
     return Named(cell, suite)
+
+
+def _check_checkpoint(suite: str, gans: Gans) -> None:
+    """UserError where a checkpoint is given and the cell is another generator's."""
+    from ganqbench.suite import OWN
+
+    if gans.checkpoint is not None and suite != OWN:
+        raise UserError(
+            f"A cell of suite {suite} is of its own generator and not of the one in {gans.checkpoint}.",
+            f"Leave --checkpoint out, or name a cell of suite {OWN}, as in its records below results/.",
+        )

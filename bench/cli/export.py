@@ -34,7 +34,7 @@ def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> 
 
     CELL is a record's file, or SUITE/GAN/ADAPTER.METHOD[+RECIPE].BITS.sSEED, as in
     mini/sagan-cifar10/ganq.ptq-mse.W8A8.s0. A record has to be current. The file is checked, and its
-    images are compared with those of the quantized generator before it is put in place.
+    images in ONNX Runtime are compared with those of the quantized generator before it is put in place.
     """
     from ganqbench.harness.deploy_part import check_current, current_key
     from ganqbench.harness.export_cell import export_cell
@@ -42,6 +42,11 @@ def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> 
 
     named = named_cell(cell, gans)
     if named.record is not None:
+        if named.record.status != "ok":
+            raise UserError(
+                f"The cell of {cell} is {named.record.status}: {named.record.reason}.",
+                "Export a cell that ran.",
+            )
         check_current(named.record, current_key(named.cell, named.suite, gans))
     _check_writable(out)
     recorded = None if named.record is None else (named.record, Path(cell))

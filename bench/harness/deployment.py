@@ -73,6 +73,11 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
     }
     wanted = _wanted(prepared, settings)
     say("images to compare with made")
+    for engine in settings.engines:
+        if engine in ("onnxruntime", "openvino"):
+            _saturates(
+                engine
+            )  # whoever opens the first model imports the runtime, which is no model's memory
     load = Load()
     with pinned(settings.threads):
         lines, entrants = _opened(models, wanted, prepared, settings, say)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganqbench.adapter import load_adapter
+from ganqbench.adapter import installed_version, load_adapter
 from ganqbench.cell import Cell
 from ganqbench.deploy.export import deployable, quantized_graph
 from ganqbench.deploy.float_graph import float_graph
@@ -21,6 +21,7 @@ from ganqbench.errors import UserError, unknown_name
 from ganqbench.harness.gans import Gans
 from ganqbench.harness.judge import Judge
 from ganqbench.harness.measure import CellFailed, calibration_items, evaluation_items, quantized
+from ganqbench.harness.missing_toolkits import pip_install
 from ganqbench.harness.phases import Phases
 from ganqbench.harness.pinned import pin
 from ganqbench.harness.skips import check_names, missing, uninstalled, unjudged, untrainable
@@ -62,6 +63,10 @@ class Prepared:
         return Batches(self.items.source, min(most, self.items.n), 4)
 
 
+GRAPHS = ("onnx", "onnxscript", "onnxruntime")
+"""Distributions that write and check graphs, of the extra `onnxruntime`."""
+
+
 def serialised(graph: ModelProto, *, rewrite: bool = True) -> bytes:
     """A graph's bytes, transposed convolutions rewritten for integer kernels unless it's False."""
     return deployable(graph) if rewrite else bytes(graph.SerializeToString(deterministic=True))
@@ -69,6 +74,9 @@ def serialised(graph: ModelProto, *, rewrite: bool = True) -> bytes:
 
 def prepare(cell: Cell, suite: Suite, gans: Gans) -> Prepared:
     """Load, quantize and where it has a recipe fine-tune; UserError where the cell can't run here."""
+    absent = [name for name in GRAPHS if installed_version(name) is None]
+    if absent:  # told before minutes of quantizing
+        raise UserError(f"A graph needs {' '.join(absent)}, which is not installed.", pip_install(absent))
     if cell.gan not in suite.protocol:
         raise unknown_name(f"GAN of suite {cell.suite}", cell.gan, suite.protocol)
     with as_in_its_process(cell), ending_alone(cell):

@@ -12,6 +12,16 @@ SIZES = (
 )
 
 
+MEMORY_MENDED = "2026-11-30T04:00:00Z"
+"""Before, full precision beside fewer than 8 bits also paid for what a runtime takes at its first model."""
+
+
+def has_wrong_memory(record: Record) -> bool:
+    """Whether the memory of full precision in a record's deployment is such a number."""
+    part = record.deploy
+    return part is not None and part.finished < MEMORY_MENDED and record.cell.bits.weights != 8
+
+
 def has_wrong_size(record: Record) -> bool:
     """Whether the packed size in a record is one of those; no other number is."""
     audit = record.audit

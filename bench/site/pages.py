@@ -19,7 +19,7 @@ from ganqbench.site.asides import asides
 from ganqbench.site.board import Board, bits_order
 from ganqbench.site.catalogue import BackendPage, catalogue
 from ganqbench.site.columns import METRICS
-from ganqbench.site.errata import SIZES, has_wrong_size
+from ganqbench.site.errata import SIZES, has_wrong_memory, has_wrong_size
 from ganqbench.site.findings import headlines
 from ganqbench.site.heatmap import heatmaps
 from ganqbench.site.identity import space
@@ -296,6 +296,7 @@ def _run(context: dict[str, Any], board: Board, row: Row, run: Run) -> dict[str,
         "tile": tile(run),
         "paired": paired,
         "timed": timed(run.record),
+        "wrong_memory": has_wrong_memory(run.record),
         "errata": [SIZES] if has_wrong_size(run.record) else [],
         "described": any(metric.identity or metric.note for metric in run.record.metrics.values()),
         "run_path": run_path,

@@ -29,6 +29,8 @@ class _Trainings(click.Group):
             raise click.ClickException(f"{error}.") from error
         except (SafetensorError, UserError) as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror or error}.") from error
 
 
 def _data_options(command: click.decorators.FC) -> click.decorators.FC:

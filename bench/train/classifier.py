@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ganqbench.errors import UserError
 from ganqbench.train.augment import alternating_flip, degrade, random_crop
-from ganqbench.train.checkpoint import append_log, load_state, save_state
+from ganqbench.train.checkpoint import append_log, fingerprint, load_state, save_state
 from ganqbench.train.data import Cifar10, ImageSet
 from ganqbench.train.run import SAVE_SECONDS, OtherConfiguration
 from ganqbench.zoo.classifier import Classifier, WhitenedNet, build_classifier, load_trained
@@ -121,7 +122,13 @@ def train_classifier(
     torch.manual_seed(config.seed)  # initialisation only; the rest draws from rng
     network = build_classifier(config.network)
     if init is not None:
-        load_trained(network, init)
+        try:
+            load_trained(network, init)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(
+                "The weights to start from are those of another network.",
+                "Give --init a file of the network that is trained.",
+            ) from error
     rng = torch.Generator().manual_seed(config.seed)
     pixels, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     if init is None and isinstance(network, WhitenedNet):
@@ -134,12 +141,15 @@ def train_classifier(
         weight_decay=config.weight_decay,
         nesterov=True,
     )
+    start = None if init is None else fingerprint(init)
     step, spent = 0, 0.0
     history: list[dict[str, object]] = []
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         state = load_state(checkpoint)
         history = state["history"]
+        if state.get("init", start) != start:  # a checkpoint of before doesn't say
+            raise OtherConfiguration(checkpoint)
         if state["config"] != asdict(config):
             if not replan:
                 raise OtherConfiguration(checkpoint)
@@ -155,6 +165,7 @@ def train_classifier(
     def save() -> None:
         state = {
             "config": asdict(config),
+            "init": start,
             "history": history,
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),

@@ -24,6 +24,7 @@ from ganqbench.train.checkpoint import (
     fingerprint,
     load_state,
     save_state,
+    start_from,
 )
 from ganqbench.train.ema import Ema
 from ganqbench.train.emoji import EmojiSplit, Glyphs, mean_by_base
@@ -129,7 +130,7 @@ def train_cyclegan(
     torch.manual_seed(config.seed)  # initialisation only; the rest draws from rng
     generators = nn.ModuleDict({name: new_generator(config) for name in DIRECTIONS})
     for name, weights in (init or {}).items():
-        generators[name].load_state_dict(dict(weights))
+        start_from(generators[name], weights)
     critics = nn.ModuleDict({name: patch_discriminator(config.ndf) for name in DIRECTIONS})
     averages = {name: Ema(generators[name], lambda g: g.state_dict(), config.ema) for name in DIRECTIONS}
     betas = (config.beta1, 0.999)

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ganqbench.train.checkpoint import start_from
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.ema import Ema
@@ -73,7 +74,7 @@ class Matching:
             eye.to(memory_format=torch.channels_last)
         self.rng = torch.Generator().manual_seed(config.seed)
         self.generator = recipe.shipped()
-        self.generator.load_state_dict(dict(init), strict=False)
+        start_from(self.generator, init)
         self.generator.eval()
         self.transports = self._of_data(data)
         groups = recipe.parameter_groups(self.generator, config.learning_rate)

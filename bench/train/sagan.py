@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ganqbench.train.checkpoint import start_from
 from ganqbench.train.gan_recipe import GanConfig, GanRecipe, MatchConfig
 from ganqbench.zoo.sagan import SAGAN, add_spectral_norm
 
@@ -66,7 +67,7 @@ class SaganRecipe(GanRecipe):
         """SAGAN under spectral norm."""
         generator = self.shipped()
         if weights is not None:
-            generator.load_state_dict(dict(weights), strict=False)
+            start_from(generator, weights)
         add_spectral_norm(generator)
         return generator
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganqbench.train.checkpoint import start_from
 from ganqbench.train.gan_recipe import GanConfig, GanRecipe, MatchConfig
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
@@ -64,7 +65,7 @@ class StyleGan2Recipe(GanRecipe):
         """The generator, from shipped weights where given."""
         generator = self.shipped()
         if weights is not None:
-            generator.load_state_dict(dict(weights))
+            start_from(generator, weights)
         return generator
 
     def deployed(self, generator: nn.Module) -> Mapping[str, Tensor]:

@@ -82,6 +82,46 @@ def test_a_cell_is_of_a_suite_in_a_file(tmp_path: Path) -> None:
     assert (named.cell.suite, named.cell.suite_version) == ("mine", named.suite.version)
 
 
+def test_a_cell_that_failed_has_no_model(tmp_path: Path) -> None:
+    record = RESULTS / "standard-v1/sagan-cifar10/openvino.ptq-minmax.W8A8.s0.json"
+    done = CliRunner().invoke(export, [str(record), "--out", str(tmp_path / "m")])
+    assert isinstance(done.exception, UserError)
+    assert "is failed: The runtime's images differ" in str(done.exception)
+
+
+@pytest.mark.parametrize("cell", ["mini/sagan-cifar10/ganq.even.W8A8.s0", ""], ids=["name", "record"])
+def test_a_checkpoint_is_not_left_aside(cell: str, tmp_path: Path) -> None:
+    own = tmp_path / "my.pkl"
+    own.write_bytes(b"weights")
+    cell = cell or str(newest("mini") / "sagan-cifar10" / "ganq.even.W8A8.s0.json")
+    done = CliRunner().invoke(export, [cell, "--checkpoint", str(own), "--out", str(tmp_path / "m")])
+    assert isinstance(done.exception, UserError)
+    assert "A cell of suite mini is of its own generator" in str(done.exception)
+
+
+def test_without_what_writes_graphs_nothing_is_quantized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "installed_version", lambda name: None if name == "onnxscript" else "1")
+    done = CliRunner().invoke(export, ["mini/sagan-cifar10/ganq.even.W8A8.s0", "--out", str(tmp_path / "m")])
+    assert isinstance(done.exception, UserError)
+    assert "A graph needs onnxscript, which is not installed" in str(done.exception)
+    assert "pip install" in str(done.exception)
+
+
+def test_ratios_to_some_runtimes_reach_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+
+    def measured(*_: Any, keep: bool) -> Any:
+        kept.append(keep)
+        raise UserError("Enough.", "It was asked.")
+
+    monkeypatch.setattr(command, "_measured", measured)
+    for options in ([], ["--runtime", "onnxruntime"], ["--keep"]):
+        CliRunner().invoke(deploy, ["some.json", *options])
+    assert kept == [False, True, True]
+
+
 def test_a_gan_that_the_suite_lacks_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(deploy, ["mini/cyclegan-horse2zebra/ganq.ptq-mse.W8A8.s0", "word"])
     assert done.exit_code == 1

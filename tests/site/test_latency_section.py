@@ -11,6 +11,8 @@ import pytest
 import site_factory as factory
 
 from ganqbench.records.deploy_schema import Deploy
+from ganqbench.records.store import seal
+from ganqbench.site.errata import MEMORY_MENDED, has_wrong_memory
 from ganqbench.site.render import environment
 from ganqbench.site.timings import timed
 
@@ -18,11 +20,12 @@ SITE = Path(__file__).parents[2] / "site"
 NOTED = factory.INTEGER | {"weight_bits": 7, "note": "no integer kernel ran MatMul (3.0% of MACs)"}
 
 
-def section(*graphs: dict[str, Any], **more: Any) -> str:
+def section(*graphs: dict[str, Any], wrong_memory: bool = False, **more: Any) -> str:
     deploy = Deploy.model_validate_json(json.dumps(factory.deploy(*graphs) | more))
     record: Any = SimpleNamespace(deploy=deploy)  # as much of a record as the section looks at
     page = '{% import "macros.html.j2" as ui with context %}{% include "latency.html.j2" %}'
-    return environment(SITE).from_string(page).render(record=record, timed=timed(record))
+    shown = {"timed": timed(record), "wrong_memory": wrong_memory}
+    return environment(SITE).from_string(page).render(record=record, **shown)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +52,22 @@ def test_a_cell_without_a_graph_says_why() -> None:
     found = section(runtimes=[], reason="its range moves", parity_psnr=None, file_bytes=None)
     assert "its range moves" in found
     assert "<table" not in found
+
+
+def test_a_memory_that_is_known_to_be_wrong_is_left_out() -> None:
+    assert section().count('<td class="num">12.0') == 2
+    assert section(wrong_memory=True).count('<td class="num">12.0') == 1
+    assert "memory of full precision is left out" in section(wrong_memory=True)
+
+
+@pytest.mark.parametrize(
+    ("bits", "finished", "wrong"),
+    [
+        ("W4A8", "2026-11-30T03:00:00Z", True),
+        ("W8A8", "2026-11-30T03:00:00Z", False),
+        ("W4A8", MEMORY_MENDED, False),
+    ],
+)
+def test_such_a_memory_is_of_few_bits_and_of_before(bits: str, finished: str, wrong: bool) -> None:
+    record = seal(factory.document(bits=bits, deploy=factory.deploy(finished=finished)))
+    assert has_wrong_memory(record) is wrong

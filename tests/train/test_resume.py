@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganqbench.errors import UserError
 from ganqbench.train import classifier, cyclegan
 from ganqbench.train.checkpoint import export_weights, load_state
 from ganqbench.train.data import Cifar10
@@ -117,6 +118,34 @@ def test_matching(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match="another configuration"):
             match_gan(other, tiny)
+
+
+@pytest.mark.parametrize("recipe", [SaganRecipe(), StyleGan2Recipe()], ids=["sagan", "stylegan2"])
+def test_a_start_of_another_network_is_refused(recipe: GanRecipe, tiny: Cifar10, tmp_path: Path) -> None:
+    eyes = {name: build_classifier(name).eval() for name in STEERING}
+    other = StyleGan2Recipe() if isinstance(recipe, SaganRecipe) else SaganRecipe()
+    for init in (dict(other.shipped().state_dict()), dict(eyes["teacher"].state_dict())):
+        with pytest.raises(UserError, match="another network"):
+            recipe.training(init)
+        with pytest.raises(UserError, match="another network"):
+            Matching(recipe, recipe.matching, tiny, eyes, tmp_path, init)
+    whole = recipe.shipped().state_dict()
+    published = {name: value for name, value in whole.items() if not name.endswith("num_batches_tracked")}
+    recipe.training(published)
+
+
+def test_a_classifier_from_another_start_is_another_run(tiny: Cifar10, tmp_path: Path) -> None:
+    config = replace(classifier.REFINEMENTS["metric"], epochs=1, batch=20)
+    start, other = (dict(build_classifier("metric").state_dict()) for _ in range(2))
+    classifier.train_classifier(config, tiny, tmp_path / "run", init=start)
+    classifier.train_classifier(config, tiny, tmp_path / "run", init=start)
+    for init in (other, None):
+        with pytest.raises(ValueError, match="another configuration"):
+            classifier.train_classifier(config, tiny, tmp_path / "run", init=init)
+    with pytest.raises(UserError, match="another network"):
+        classifier.train_classifier(
+            config, tiny, tmp_path / "new", init=dict(build_classifier("teacher").state_dict())
+        )
 
 
 def _emoji() -> EmojiSplit:
