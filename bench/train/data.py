@@ -14,6 +14,7 @@ import io
 import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -121,18 +122,25 @@ def _cache_key(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+@contextmanager
+def opened_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """A data set's tar file; DataError where it is none, or breaks off while it is read."""
+    try:
+        with tarfile.open(path) as archive:
+            yield archive
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is no whole tar file; give the data set's, or its folder") from error
+
+
 def _tree_files(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yields ``(name inside the tree, content)`` of every image of a folder or tar file."""
     if path.is_file():
-        try:
-            with tarfile.open(path) as archive:
-                for member in archive:
-                    if member.isfile() and member.name.lower().endswith(_SUFFIXES):
-                        handle = archive.extractfile(member)
-                        assert handle is not None  # a regular file always opens
-                        yield member.name, handle.read()
-        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"{path} is no whole tar file; give CIFAR-10's, or its folder") from error
+        with opened_tar(path) as archive:
+            for member in archive:
+                if member.isfile() and member.name.lower().endswith(_SUFFIXES):
+                    handle = archive.extractfile(member)
+                    assert handle is not None  # a regular file always opens
+                    yield member.name, handle.read()
     else:
         for file in path.rglob("*"):
             if file.suffix.lower() in _SUFFIXES:

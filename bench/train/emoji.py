@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ganqbench.train.data import DataError, Pixels
+from ganqbench.train.data import DataError, Pixels, opened_tar
 
 Art = Literal["google", "twitter"]
 
@@ -113,7 +112,7 @@ def split_glyphs(glyphs: Glyphs, held_out: int = HELD_OUT) -> EmojiSplit:
 
 def _files(path: Path, folder: str) -> Iterator[tuple[str, bytes]]:
     if path.is_file():
-        with tarfile.open(path) as archive:
+        with opened_tar(path) as archive:
             for member in archive:
                 if member.isfile() and folder in member.name and member.name.endswith(".png"):
                     handle = archive.extractfile(member)

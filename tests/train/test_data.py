@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganqbench.train.__main__ import main
 from ganqbench.train.data import CLASSES, DataError, load_cifar10
-from ganqbench.train.emoji import Glyphs, base_glyph, split_glyphs
+from ganqbench.train.emoji import Glyphs, base_glyph, read_glyphs, split_glyphs
 
 
 def test_a_folder_and_a_tar_of_it_give_the_same_set(tree: Path, tmp_path: Path) -> None:
@@ -94,6 +94,21 @@ def test_a_tar_that_breaks_off_is_named(tree: Path, tmp_path: Path) -> None:
         packed.write_bytes(content)
         with pytest.raises(DataError, match=r"cifar\.tar\.gz is no whole tar file"):
             load_cifar10(packed)
+
+
+def test_a_tar_of_emoji_that_breaks_off_is_named(tmp_path: Path) -> None:
+    packed = tmp_path / "emoji.tar"
+    for content in (b"no tar at all", b""):
+        packed.write_bytes(content)
+        with pytest.raises(DataError, match=r"emoji\.tar is no whole tar file"):
+            read_glyphs(packed)
+
+
+def test_a_run_that_was_never_made_is_not_published(tree: Path, tmp_path: Path) -> None:
+    words = ["gan", "sagan", "--data", str(tree), "--cache", str(tmp_path / "cache"), "--publish-only"]
+    done = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "run")])
+    assert done.exit_code == 1
+    assert done.output == f"Error: {tmp_path / 'run/checkpoint.pt'}: No such file or directory.\n"
 
 
 def test_the_command_says_so_without_a_traceback(tmp_path: Path) -> None:
