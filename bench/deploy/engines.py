@@ -141,7 +141,7 @@ def _openvino(model: bytes, inputs: Arrays, threads: int) -> Opened:
 def _compiled(generator: nn.Module, inputs: Arrays) -> Run:
     import torch
 
-    compiled = torch.compile(generator)
+    compiled = torch.compile(generator, dynamic=False)  # fixed shapes, as for the others
 
     def run(values: Arrays) -> NDArray[np.float32]:
         with torch.no_grad():

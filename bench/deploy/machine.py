@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,11 +63,19 @@ def pinned(threads: int) -> Iterator[None]:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(sorted(before)[-threads:]))
+    _hold(set(sorted(before)[-threads:]))
     try:
         yield
     finally:
-        os.sched_setaffinity(0, before)
+        _hold(before)
+
+
+def _hold(cores: set[int]) -> None:
+    """Put every thread of this process, and those that it will start, on these cores."""
+    tasks = Path("/proc/self/task")
+    for thread in [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(thread, cores)
 
 
 @dataclass

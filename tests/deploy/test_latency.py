@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,10 +102,17 @@ def test_memory_is_that_of_the_peak() -> None:
 
 
 def test_the_process_is_pinned_only_inside() -> None:
-    before = os.sched_getaffinity(0)
-    with pinned(1):
-        assert len(os.sched_getaffinity(0)) == 1
-    assert os.sched_getaffinity(0) == before
+    before, done = os.sched_getaffinity(0), threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    threads = (0, other.native_id or 0)
+    try:
+        with pinned(1):
+            assert [len(os.sched_getaffinity(each)) for each in threads] == [1, 1]
+        assert [os.sched_getaffinity(each) for each in threads] == [before, before]
+    finally:
+        done.set()
+        other.join()
 
 
 def test_a_machine_that_does_not_tell_its_load_counts_as_busy(
