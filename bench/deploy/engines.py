@@ -29,7 +29,11 @@ _PROVIDERS = {
     "onnxruntime-cuda": "CUDAExecutionProvider",
     "onnxruntime-tensorrt": "TensorrtExecutionProvider",
 }
-_DISTRIBUTIONS = {"torch-compile": "torch", "onnxruntime-cuda": "onnxruntime-gpu"}
+_DISTRIBUTIONS = {
+    "torch-compile": "torch",
+    "onnxruntime-cuda": "onnxruntime-gpu",
+    "onnxruntime-tensorrt": "onnxruntime-gpu",
+}
 
 _NO_INTEGERS = {
     # Its wheel has the kernels, but neither ncnn2table nor ncnn2int8, and pnnx writes floats alone.
@@ -86,7 +90,8 @@ def open_engine(engine: str, model: Model, inputs: Arrays, threads: int) -> Open
 
 def engine_version(engine: str) -> str | None:
     """Version of the distribution behind an engine, None where it isn't installed."""
-    for name in (_DISTRIBUTIONS.get(engine), engine.partition("-")[0]):
+    plain = engine.partition("-")[0]
+    for name in (_DISTRIBUTIONS.get(engine), plain, f"{plain}-gpu"):
         if name is not None:
             try:
                 return version(name)

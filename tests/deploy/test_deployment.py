@@ -180,6 +180,7 @@ def test_a_runtime_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch)
         ("ncnn", "pnnx", r"pip install 'ganqbench\[ncnn\]'"),
         ("openvino", "openvino", r"pip install 'ganqbench\[openvino\]'"),
         ("onnxruntime-tensorrt", "", "no TensorrtExecutionProvider"),
+        ("onnxruntime-tensorrt", "onnxruntime", "pip install onnxruntime-gpu"),
     ],
 )
 def test_what_is_not_installed_is_a_reason(
