@@ -47,7 +47,9 @@ def _line_faults(line: Deployed, record: Record) -> Iterator[str]:
     if line.kind == "int8" and (line.weight_bits is None or line.change is None):
         yield f"{where}: the width of its weights or its change from full precision is missing"
     declared = record.audit is not None and any(op.declared for op in record.audit.ops)
-    if line.weight_bits is not None and line.weight_bits > record.cell.bits.weights and not declared:
+    # A grid without a level at 0 (DoReFa) is stored as odd multiples of half its step: one bit more.
+    most = record.cell.bits.weights + 1
+    if line.weight_bits is not None and line.weight_bits > most and not declared:
         yield f"{where}: weights of {line.weight_bits} bits in a cell of {record.cell.bits}"
 
 

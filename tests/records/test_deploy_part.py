@@ -84,6 +84,7 @@ def test_a_part_is_kept_and_the_key_stays() -> None:
         (part(PLAIN, line(parity=POOR), parity_psnr=39.0), "39.0 dB only"),
         (part(PLAIN, line(), line()), "stands there twice"),
         (part(PLAIN, line(weight_bits=8)), "weights of 8 bits"),
+        (part(PLAIN, line(weight_bits=6)), "weights of 6 bits"),
         (part(PLAIN, line(change=None)), "its change from full precision"),
         (part(line()), "without one of full precision"),
         (part(line("fp32", 20, 0.5), line()), "is the fastest full precision"),
@@ -97,6 +98,10 @@ def test_what_no_deployment_shows_is_a_fault(wrong: dict[str, Any], fault: str) 
     assert fault in " ".join(content_faults(record(wrong)))
     with pytest.raises(ValueError, match="deploy"):
         with_deploy(record(), wrong, HASH)
+
+
+def test_a_grid_without_a_level_at_zero_takes_one_bit_more_to_store() -> None:
+    assert list(content_faults(record(part(PLAIN, line(weight_bits=5))))) == []
 
 
 def test_lines_are_timed_or_explained() -> None:
