@@ -151,12 +151,17 @@ class Cluster:
         return str(json.loads(self.file.read_text())["address"])
 
 
+def written(file: Path) -> bool:
+    """Whether a scheduler has said in its file where it listens: it makes it first, and writes then."""
+    return file.is_file() and file.read_text().rstrip().endswith("}")
+
+
 @pytest.fixture
 def cluster(plugin_environment: dict[str, str], tmp_path: Path) -> Iterator[Cluster]:
     file = tmp_path / "scheduler.json"
     arguments = ("--scheduler-file", str(file), "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
     with dask_process(plugin_environment, "scheduler", *arguments) as process:
-        until(file.is_file)
+        until(lambda: written(file))
         yield Cluster(file, process)
 
 
@@ -217,7 +222,7 @@ def test_a_scheduler_that_dies_is_one_message_and_leaves_no_cell_behind(
     file = tmp_path / "again.json"
     where = ("--scheduler-file", str(file), "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
     with dask_process(plugin_environment, "scheduler", *where) as scheduler:
-        until(file.is_file)
+        until(lambda: written(file))
         restarted = Cluster(file, scheduler)
         with dask_process(plugin_environment, *restarted.worker):
             run = ("run", "--suite", str(tmp_path / "faults.toml"), "--executor", "dask")

@@ -114,7 +114,7 @@ def test_an_exception_of_the_backend_names_the_cell(
     assert isinstance(told.value.__cause__, RuntimeError)
     out = tmp_path / "m.onnx"
     done = CliRunner().invoke(export, [str(recorded(measured_once, "faulty.raises")), "--out", str(out)])
-    assert "failed with RuntimeError: the backend" in str(done.exception)
+    assert "is failed: RuntimeError during quantize: the backend" in str(done.exception)
     assert not out.exists()
 
 
