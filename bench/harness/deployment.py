@@ -7,7 +7,7 @@ the module that was measured has no latency. Whatever a runtime lacks is a reaso
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,18 +66,15 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
     torch.set_num_threads(settings.threads)
     plain = prepared.plain()
     say("full-precision graph written")
-    graphs, reason = _graphs(prepared, settings, say)
+    # Asked of any cell: what a runtime takes at its first model is no model's memory.
+    saturating = {engine for engine in settings.engines if _saturates(engine)}
+    graphs, reason = _graphs(prepared, settings, saturating, say)
     models = {
         **{(engine, "fp32"): Model(plain, prepared.reference) for engine in settings.engines},
         **{(engine, "int8"): Model(graph.model, None) for engine, graph in graphs.items()},
     }
     wanted = _wanted(prepared, settings)
     say("images to compare with made")
-    for engine in settings.engines:
-        if engine in ("onnxruntime", "openvino"):
-            _saturates(
-                engine
-            )  # whoever opens the first model imports the runtime, which is no model's memory
     load = Load()
     with pinned(settings.threads):
         lines, entrants = _opened(models, wanted, prepared, settings, say)
@@ -122,7 +119,9 @@ class _Graph:
     halved: bool
 
 
-def _graphs(prepared: Prepared, settings: Settings, say: Say) -> tuple[dict[str, _Graph], str | None]:
+def _graphs(
+    prepared: Prepared, settings: Settings, saturating: Set[str], say: Say
+) -> tuple[dict[str, _Graph], str | None]:
     """The bytes for each engine, those that saturate with 7-bit weights; or why there are none."""
     if prepared.cell.is_baseline:
         return {}, None
@@ -137,7 +136,7 @@ def _graphs(prepared: Prepared, settings: Settings, say: Say) -> tuple[dict[str,
     found = {}
     for engine in settings.engines:
         found[engine] = usual
-        if usual.bits > 7 and engine in ("onnxruntime", "openvino") and _saturates(engine):
+        if usual.bits > 7 and engine in saturating:
             narrow = halved(graph)
             found[engine] = _Graph(serialised(narrow), weight_bits(narrow), halved=True)
     return found, None
@@ -145,7 +144,7 @@ def _graphs(prepared: Prepared, settings: Settings, say: Say) -> tuple[dict[str,
 
 def _saturates(engine: Any) -> bool:
     try:
-        return saturates(engine)
+        return engine in ("onnxruntime", "openvino") and saturates(engine)
     except UserError:  # it is missing, which its line will say
         return False
 

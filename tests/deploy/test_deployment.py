@@ -21,6 +21,7 @@ from ganqbench.cell import Cell
 from ganqbench.deploy import engines
 from ganqbench.deploy.engines import Model, open_engine
 from ganqbench.deploy.export import deployable
+from ganqbench.deploy.machine import grown
 from ganqbench.deploy.parity import Parity
 from ganqbench.deploy.reasons import Unavailable
 from ganqbench.deploy.saturation import _largest_sums, halved, saturates, weight_bits
@@ -192,6 +193,18 @@ def test_what_is_not_installed_is_a_reason(
     values = [value.numpy() for value in one.items.source.batch([0])]
     with pytest.raises(Unavailable, match=reason):
         open_engine(engine, Model(one.plain(), one.reference), values, 1)
+
+
+@pytest.mark.parametrize("bits", ["W4A8", "FP32"])
+def test_each_runtime_had_a_model_before_memory_is_measured(
+    bits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(deployment, "saturates", lambda engine: order.append(engine) or False)
+    monkeypatch.setattr(deployment, "grown", lambda: order.append("measured") or grown())
+    method = "baseline" if bits == "FP32" else "ptq-mse"
+    deploy(prepared(method, bits), settings("onnxruntime"), KEY)
+    assert order[:2] == ["onnxruntime", "measured"]
 
 
 def test_ncnn_gives_the_generators_images() -> None:
