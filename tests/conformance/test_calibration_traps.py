@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
-import onnx
 import pytest
 import torch
 import workbench as wb
@@ -18,7 +17,6 @@ from torch import nn
 
 from ganqbench.adapters import brevitas as brevitas_adapter
 from ganqbench.deploy.runtimes import no_telemetry
-from ganqbench.deploy.session import IntegerSession
 
 
 def decibels(module: nn.Module, arch: str, n: int = 16) -> float:
@@ -54,8 +52,7 @@ def test_openvino_alone_fails_on_the_biases_of_attention(at: wb.Case) -> None:
 
 
 def _biases(module: nn.Module) -> list[np.ndarray]:
-    assert isinstance(module, IntegerSession)
-    graph = onnx.load_model_from_string(module.serialised).graph
+    graph = wb.graph_of(module)
     values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     named = [node.input[2] for node in graph.node if node.op_type == "Conv" and len(node.input) > 2]
     return [values[name] for name in named if name in values]
@@ -66,9 +63,7 @@ def test_onnxruntime_reduced_ranges_leave_weights_of_seven_bits(at: wb.Case) -> 
     """255 * 64 * 2 fits into the sixteen bits in which AVX2 without VNNI adds; 255 * 127 * 2 does not."""
     largest = {}
     for method in ("ptq-minmax", at.method):
-        module = wb.quantized(wb.Case("onnxruntime", method, "cyclegan"), "W8A8")
-        assert isinstance(module, IntegerSession)
-        graph = onnx.load_model_from_string(module.serialised).graph
+        graph = wb.graph_of(wb.quantized(wb.Case("onnxruntime", method, "cyclegan"), "W8A8"))
         weights = [numpy_helper.to_array(one) for one in graph.initializer]
         largest[method] = max(int(np.abs(w.astype(int)).max()) for w in weights if w.dtype == np.int8)
     assert largest == {"ptq-minmax": 127, "ptq-minmax-7bit": 64}

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from ganqbench.adapter import Adapter, Skip, adapter_names, exempt_modules, load
 from ganqbench.audit import AuditReport
 from ganqbench.audit.integer import audit_model
 from ganqbench.cell import Bits, Cell
+from ganqbench.deploy.session import IntegerSession
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.generator import Generator, Inputs
 from ganqbench.zoo.sagan import SAGAN, SelfAttention
@@ -226,3 +228,11 @@ def all_cases(adapter: str | None = None) -> list[Case]:
         for method in adapter_of(name).methods
         for arch in ARCHITECTURES
     ]
+
+
+def graph_of(module: nn.Module) -> Any:
+    """The ONNX graph in the bytes of an integer session."""
+    import onnx
+
+    assert isinstance(module, IntegerSession)
+    return onnx.load_model_from_string(module.serialised).graph
