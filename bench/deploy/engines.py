@@ -119,11 +119,12 @@ def _onnxruntime(model: bytes, inputs: Arrays, threads: int, provider: str) -> O
         images: NDArray[np.float32] = session.run(None, dict(zip(names, values, strict=True)))[0]
         return images
 
-    return Opened(
-        run,
-        lambda: kernels.by_onnxruntime(model, dict(zip(names, inputs, strict=True)), provider),
-        any_batch=True,
-    )
+    def executed() -> Executed:
+        if provider == _PROVIDERS["onnxruntime-tensorrt"]:  # one kernel to ONNX Runtime, whatever is in it
+            return Executed.untold()
+        return kernels.by_onnxruntime(model, dict(zip(names, inputs, strict=True)), provider)
+
+    return Opened(run, executed, any_batch=True)
 
 
 def _openvino(model: bytes, inputs: Arrays, threads: int) -> Opened:

@@ -34,7 +34,7 @@ _Product = tuple[str, int, bool]
 
 @dataclass(frozen=True)
 class Executed:
-    """`share` of the MACs that integer kernels executed, None where there was no product.
+    """`share` of the MACs that integer kernels executed, None where there was no product or nothing tells.
 
     `in_floating_point` has the shares that floating point executed by the runtime's name of the operator.
     """
@@ -58,6 +58,11 @@ class Executed:
     def in_floats(cls) -> Executed:
         """Of a runtime that has been given nothing but floats."""
         return cls(0.0, {})
+
+    @classmethod
+    def untold(cls) -> Executed:
+        """Of a runtime that doesn't tell."""
+        return cls(None, {})
 
     @property
     def note(self) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from ganqbench.errors import UserError
 from ganqbench.harness.prepared import Prepared, serialised
 from ganqbench.harness.provenance import hardware, now
 from ganqbench.records.deploy_schema import LEAST_PARITY
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _COMPARED = {"int8": 16, "fp32": 4}
 """Evaluation items that images are compared on. Full precision has no rounding flips to look for."""
@@ -71,16 +74,15 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
     graphs, reason = _graphs(prepared, settings, saturating, say)
     models = {
         **{(engine, "fp32"): Model(plain, prepared.reference) for engine in settings.engines},
-        **{(engine, "int8"): Model(graph.model, None) for engine, graph in graphs.items()},
+        **{name: Model(graph.model, None) for name, graph in graphs.items()},
     }
     wanted = _wanted(prepared, settings)
     say("images to compare with made")
     load = Load()
     with pinned(settings.threads):
         lines, entrants = _opened(models, wanted, prepared, settings, say)
-        for (engine, kind), line in lines.items():
-            if kind == "int8":
-                line["weight_bits"] = graphs[engine].bits
+        for name, graph in graphs.items():
+            lines[name]["weight_bits"] = graph.bits
         rounds = contest(
             entrants,
             prepared.items.source,
@@ -91,6 +93,7 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
             load=load,
         )
     say(f"{rounds} rounds timed")
+    _keep_the_faster(lines, graphs)
     integer = [line for line in lines.values() if line["kind"] == "int8" and line["reason"] is None]
     return {
         "key": key,
@@ -101,7 +104,7 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
         "rounds": rounds,
         "others": None if load.others is None else round(load.others, 3),
         "busy": load.busy,
-        "saturating": [engine for engine, graph in graphs.items() if graph.halved],
+        "saturating": sorted({engine for (engine, _), graph in graphs.items() if graph.halved}),
         "hardware": hardware(settings.threads) | {"accelerator": None},
         "runtimes": list(lines.values()),
         "reason": reason,
@@ -110,6 +113,13 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
 
 
 Line = dict[str, Any]
+
+
+_REWRITTEN, _AS_EXPORTED = "int8", "int8 as exported"
+"""An integer graph whose transposed convolutions are rewritten for integer kernels, and one where not.
+
+A runtime that has no integer kernel on this processor multiplies less in the latter.
+"""
 
 
 @dataclass(frozen=True)
@@ -121,25 +131,47 @@ class _Graph:
 
 def _graphs(
     prepared: Prepared, settings: Settings, saturating: Set[str], say: Say
-) -> tuple[dict[str, _Graph], str | None]:
-    """The bytes for each engine, those that saturate with 7-bit weights; or why there are none."""
+) -> tuple[dict[Name, _Graph], str | None]:
+    """One or two for each engine, where it saturates with 7-bit weights; or why there are none."""
     if prepared.cell.is_baseline:
         return {}, None
     try:
         graph = prepared.graph()
-        usual = _Graph(serialised(graph), weight_bits(graph), halved=False)
+        usual = _written(graph, halve=False)
+        # Without an 8th bit nothing saturates.
+        narrow = _written(halved(graph), halve=True) if max(g.bits for g in usual.values()) > 7 else usual
     except UserError as error:
         return {}, error.problem
     except Exception as error:  # exporters raise classes of their own
         return {}, f"the export failed: {first_line(error)}"
     say("integer graph written")
-    found = {}
-    for engine in settings.engines:
-        found[engine] = usual
-        if usual.bits > 7 and engine in saturating:
-            narrow = halved(graph)
-            found[engine] = _Graph(serialised(narrow), weight_bits(narrow), halved=True)
-    return found, None
+    return {
+        (engine, kind): found
+        for engine in settings.engines
+        for kind, found in (narrow if engine in saturating else usual).items()
+    }, None
+
+
+def _written(graph: ModelProto, *, halve: bool) -> dict[str, _Graph]:
+    """The graph rewritten, and as it is where that is another."""
+    bits = weight_bits(graph)
+    found = {_REWRITTEN: _Graph(serialised(graph), bits, halve)}
+    if any(node.op_type == "ConvTranspose" for node in graph.graph.node):
+        found[_AS_EXPORTED] = _Graph(serialised(graph, rewrite=False), bits, halve)
+    return found
+
+
+def _keep_the_faster(lines: dict[Name, Line], graphs: dict[Name, _Graph]) -> None:
+    """Of an engine's two integer graphs the one with the lower latency, as of two of full precision."""
+    for engine in {engine for engine, kind in lines if kind == _AS_EXPORTED}:
+        rewritten, exported = (engine, _REWRITTEN), (engine, _AS_EXPORTED)
+        timed = [name for name in (rewritten, exported) if lines[name]["reason"] is None]
+        best = min(timed, key=lambda name: lines[name]["latency_ms"]["median"], default=rewritten)
+        if best == exported:
+            notes = (lines[exported]["note"], "transposed convolutions were faster as they are exported")
+            lines[exported]["note"] = "; ".join(filter(None, notes))
+            lines[rewritten], graphs[rewritten] = lines[exported], graphs[exported]
+        del lines[exported], graphs[exported]
 
 
 def _saturates(engine: Any) -> bool:
@@ -174,7 +206,8 @@ def _opened(
     lines: dict[Name, Line] = {}
     entrants: dict[Name, Entrant] = {}
     for (engine, kind), model in models.items():
-        line: Line = {"runtime": engine, "kind": kind, "version": engine_version(engine), "reason": None}
+        version = engine_version(engine)
+        line: Line = {"runtime": engine, "kind": model.kind, "version": version, "reason": None}
         lines[engine, kind] = line
         try:
             with grown() as memory:
@@ -183,7 +216,7 @@ def _opened(
             line["memory"] = memory.peak
             executed = found.executed()
             line["integer_share"] = executed.share
-            if kind == "int8":
+            if model.kind == "int8":
                 line["note"] = executed.note
             _compare(line, found.run, wanted, prepared)
         except Unavailable as why:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import sys
+import time
+from dataclasses import replace
 from functools import cache, cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -90,7 +93,26 @@ def lines(part: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     return {(line["runtime"], line["kind"]): line for line in part["runtimes"]}
 
 
-def test_a_deployment_times_what_agrees_and_says_why_not_else() -> None:
+def is_transposed(model: Model) -> bool:
+    """Whether an integer graph has its transposed convolutions as they were exported."""
+    if model.generator is not None:
+        return False
+    return any(node.op_type == "ConvTranspose" for node in onnx.load_from_string(model.graph).graph.node)
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *, transposed: bool) -> None:
+    """No runtime takes the integer graphs that are so."""
+
+    def picky(engine: str, model: Model, *rest: Any) -> engines.Opened:
+        if model.generator is None and is_transposed(model) == transposed:
+            raise Unavailable("not this one")
+        return open_engine(engine, model, *rest)
+
+    monkeypatch.setattr(deployment, "open_engine", picky)
+
+
+def test_a_deployment_times_what_agrees_and_says_why_not_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, transposed=True)  # which is faster, chance decides in a few rounds
     part = deploy(prepared(), settings(), KEY)
     found = lines(part)
     integer = found["openvino", "int8"]
@@ -112,6 +134,36 @@ def test_a_deployment_times_what_agrees_and_says_why_not_else() -> None:
     assert "latency_ms" not in found["onnxruntime-cuda", "int8"]
     assert 0 < part["file_bytes"] < part["float_bytes"]
     assert part["key"] == KEY
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["as-exported-slower", "rewritten-slower"])
+def test_of_two_integer_graphs_the_faster_counts(slow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[bool] = []
+
+    def delayed(engine: str, model: Model, *rest: Any) -> engines.Opened:
+        found = open_engine(engine, model, *rest)
+        if model.generator is None:
+            opened.append(is_transposed(model))
+        if model.generator is not None or is_transposed(model) != slow:
+            return found
+        return replace(found, run=lambda values: time.sleep(0.05) or found.run(values))
+
+    monkeypatch.setattr(deployment, "open_engine", delayed)
+    line = lines(deploy(prepared(), settings("onnxruntime"), KEY))["onnxruntime", "int8"]
+    assert opened == [False, True]
+    assert line["latency_ms"]["median"] < 50
+    assert line["note"].endswith("faster as they are exported") != slow
+    assert ("ConvTranspose" in line["note"]) != slow  # so the share is that of the graph that is timed
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+def test_of_two_integer_graphs_the_one_that_runs_counts(
+    transposed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, transposed=transposed)
+    line = lines(deploy(prepared(), settings("openvino"), KEY))["openvino", "int8"]
+    assert line["latency_ms"]["median"] > 0
+    assert ("faster as they are exported" in (line["note"] or "")) != transposed
 
 
 def test_a_cell_without_a_graph_still_has_its_full_precision() -> None:
@@ -193,6 +245,15 @@ def test_what_is_not_installed_is_a_reason(
     values = [value.numpy() for value in one.items.source.batch([0])]
     with pytest.raises(Unavailable, match=reason):
         open_engine(engine, Model(one.plain(), one.reference), values, 1)
+
+
+def test_tensorrt_does_not_tell_what_ran_in_integers(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = "TensorrtExecutionProvider"
+    session = SimpleNamespace(get_providers=lambda: [provider], get_inputs=list)
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [provider])
+    monkeypatch.setattr(engines, "onnxruntime_session", lambda *_: session)
+    opened = open_engine("onnxruntime-tensorrt", Model(b"graph", None), [], 1)
+    assert (opened.executed().share, opened.executed().note) == (None, None)
 
 
 @pytest.mark.parametrize("bits", ["W4A8", "FP32"])
