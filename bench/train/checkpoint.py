@@ -11,9 +11,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as safetensors_save
-from torch import nn
 
-from ganqbench.errors import UserError
 from ganqbench.whole_file import whole_file
 
 State = dict[str, Any]
@@ -23,18 +21,6 @@ def save_state(path: Path, state: State) -> None:
     """Writes ``state`` (tensors, numbers, strings, nested dicts and lists) to ``path`` atomically."""
     with whole_file(path) as file:
         torch.save(state, file)
-
-
-def start_from(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Load published weights, which lack the counters of norms; UserError if they are another network's."""
-    counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
-    try:
-        network.load_state_dict({**counters, **weights})
-    except RuntimeError as error:
-        raise UserError(
-            "The weights to start from are those of another network.",
-            "Give --init a file of the network that is trained.",
-        ) from error
 
 
 def load_state(path: Path) -> State:

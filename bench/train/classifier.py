@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.errors import UserError
 from ganqbench.train.augment import alternating_flip, degrade, random_crop
 from ganqbench.train.checkpoint import append_log, fingerprint, load_state, save_state
 from ganqbench.train.data import Cifar10, ImageSet
 from ganqbench.train.run import SAVE_SECONDS, OtherConfiguration
+from ganqbench.train.start import of_this_network
 from ganqbench.zoo.classifier import Classifier, WhitenedNet, build_classifier, load_trained
 
 
@@ -122,13 +122,8 @@ def train_classifier(
     torch.manual_seed(config.seed)  # initialisation only; the rest draws from rng
     network = build_classifier(config.network)
     if init is not None:
-        try:
+        with of_this_network():
             load_trained(network, init)
-        except (ValueError, RuntimeError) as error:
-            raise UserError(
-                "The weights to start from are those of another network.",
-                "Give --init a file of the network that is trained.",
-            ) from error
     rng = torch.Generator().manual_seed(config.seed)
     pixels, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     if init is None and isinstance(network, WhitenedNet):

@@ -24,13 +24,13 @@ from ganqbench.train.checkpoint import (
     fingerprint,
     load_state,
     save_state,
-    start_from,
 )
 from ganqbench.train.ema import Ema
 from ganqbench.train.emoji import EmojiSplit, Glyphs, mean_by_base
 from ganqbench.train.grid import save_grid
 from ganqbench.train.patchgan import FakePool, patch_discriminator
 from ganqbench.train.run import OtherConfiguration, Run
+from ganqbench.train.start import start_from
 from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.edges import edge_drawing
 

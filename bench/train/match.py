@@ -20,13 +20,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ganqbench.train.checkpoint import start_from
 from ganqbench.train.classifier import to_unit
 from ganqbench.train.data import Cifar10
 from ganqbench.train.ema import Ema
 from ganqbench.train.gan import Gauge, identity
 from ganqbench.train.gan_recipe import GanRecipe, MatchConfig, draw_inputs
 from ganqbench.train.run import Run, Stateful
+from ganqbench.train.start import start_from
 from ganqbench.train.transport import Transport
 from ganqbench.zoo.classifier import Classifier
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ganqbench.train.checkpoint import start_from
 from ganqbench.train.gan_recipe import GanConfig, GanRecipe, MatchConfig
+from ganqbench.train.start import start_from
 from ganqbench.zoo.sagan import SAGAN, add_spectral_norm
 
 CONFIG = GanConfig(

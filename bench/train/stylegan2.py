@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganqbench.train.checkpoint import start_from
 from ganqbench.train.gan_recipe import GanConfig, GanRecipe, MatchConfig
+from ganqbench.train.start import start_from
 from ganqbench.zoo.stylegan2 import StyleGAN2
 
 CONFIG = GanConfig(
