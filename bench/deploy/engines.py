@@ -10,17 +10,19 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from ganqbench.deploy import kernels
 from ganqbench.deploy.kernels import Executed
 from ganqbench.deploy.ncnn_net import open_ncnn
 from ganqbench.deploy.reasons import Unavailable, first_line
 from ganqbench.deploy.runtimes import Run, no_telemetry, onnxruntime_session, openvino_settings
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Arrays = Sequence[NDArray[Any]]
 ENGINES = ("onnxruntime", "openvino", "ncnn", "torch-compile", "onnxruntime-cuda", "onnxruntime-tensorrt")
@@ -66,6 +68,11 @@ class Opened:
     run: Run
     executed: Callable[[], Executed]
     any_batch: bool = False
+
+
+def reads_graphs(engine: str) -> bool:
+    """Whether an engine opens a graph's bytes; the others take full-precision generators alone."""
+    return engine in _PROVIDERS or engine == "openvino"
 
 
 def open_engine(engine: str, model: Model, inputs: Arrays, threads: int) -> Opened:

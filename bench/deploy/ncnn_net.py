@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from ganqbench.deploy.reasons import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from torch import nn
 
     from ganqbench.deploy.runtimes import Run
 
@@ -65,6 +65,8 @@ def _item(net: Any, values: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
 def _converted(
     generator: nn.Module, one: Sequence[NDArray[Any]], folder: Path, pnnx: str
 ) -> tuple[Path, Path]:
+    import torch
+
     traced = folder / "generator.pt"
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing is deprecated, and pnnx reads nothing else well

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ganqbench.deploy.runtimes import Runtime
 
-_CHANNELS = 64
+CHANNELS = 64
 SAFE = 64
 """Largest weight of which no two products overflow 16 bits."""
 
@@ -27,22 +27,22 @@ def saturates(runtime: Runtime) -> bool:
     """Whether the largest inputs times the largest weights come out too small."""
     from ganqbench.deploy.runtimes import open_model
 
-    run = open_model(_largest_sums(), runtime)
-    images = run([np.full((1, _CHANNELS, 8, 8), 255, np.float32)])
+    run = open_model(largest_sums(), runtime)
+    images = run([np.full((1, CHANNELS, 8, 8), 255, np.float32)])
     return bool(np.abs(images - 200).max() > 1)
 
 
-def _largest_sums() -> bytes:
+def largest_sums() -> bytes:
     """A convolution of 255 with 127 everywhere, scaled so that each result is 200."""
     from onnx import TensorProto, helper, numpy_helper
 
-    weight = np.full((_CHANNELS, _CHANNELS, 3, 3), 127, np.int8)
+    weight = np.full((CHANNELS, CHANNELS, 3, 3), 127, np.int8)
     constants = {
         "one": np.float32(1),
         "zero": np.uint8(0),
         "weight": weight,
-        "steps": np.full(_CHANNELS, 200 / (255 * 127 * 9 * _CHANNELS), np.float32),
-        "zeros": np.zeros(_CHANNELS, np.int8),
+        "steps": np.full(CHANNELS, 200 / (255 * 127 * 9 * CHANNELS), np.float32),
+        "zeros": np.zeros(CHANNELS, np.int8),
     }
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "one", "zero"], ["xq"]),
@@ -54,7 +54,7 @@ def _largest_sums() -> bytes:
         helper.make_node("DequantizeLinear", ["cq", "one", "zero"], ["y"]),
     ]
     values = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, _CHANNELS, size, size])
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, CHANNELS, size, size])
         for name, size in (("x", 8), ("y", 6))
     ]
     held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]

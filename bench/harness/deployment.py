@@ -7,7 +7,7 @@ the module that was measured has no latency. Whatever a runtime lacks is a reaso
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from ganqbench.deploy.contest import LARGE, Entrant, Name, arrays, contest
 from ganqbench.deploy.engines import ENGINES, Model, engine_version, open_engine
-from ganqbench.deploy.machine import Load, grown, pinned
+from ganqbench.deploy.footprint import footprint
+from ganqbench.deploy.machine import Load, pinned
 from ganqbench.deploy.parity import Parity, pictures
 from ganqbench.deploy.reasons import Unavailable, first_line
 from ganqbench.deploy.runtimes import Run
@@ -69,9 +70,7 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
     torch.set_num_threads(settings.threads)
     plain = prepared.plain()
     say("full-precision graph written")
-    # Asked of any cell: what a runtime takes at its first model is no model's memory.
-    saturating = {engine for engine in settings.engines if _saturates(engine)}
-    graphs, reason = _graphs(prepared, settings, saturating, say)
+    graphs, reason = _graphs(prepared, settings, say)
     models = {
         **{(engine, "fp32"): Model(plain, prepared.reference) for engine in settings.engines},
         **{name: Model(graph.model, None) for name, graph in graphs.items()},
@@ -92,7 +91,10 @@ def deploy(prepared: Prepared, settings: Settings, key: str, say: Say = lambda _
             seed=settings.seed,
             load=load,
         )
-    say(f"{rounds} rounds timed")
+        say(f"{rounds} rounds timed")
+        one = arrays(prepared.items.source.batch([0]))
+        for (engine, _), entrant in entrants.items():
+            entrant.line["memory"] = footprint(engine, entrant.model, one, settings.threads)
     _keep_the_faster(lines, graphs)
     integer = [line for line in lines.values() if line["kind"] == "int8" and line["reason"] is None]
     return {
@@ -129,17 +131,15 @@ class _Graph:
     halved: bool
 
 
-def _graphs(
-    prepared: Prepared, settings: Settings, saturating: Set[str], say: Say
-) -> tuple[dict[Name, _Graph], str | None]:
+def _graphs(prepared: Prepared, settings: Settings, say: Say) -> tuple[dict[Name, _Graph], str | None]:
     """One or two for each engine, where it saturates with 7-bit weights; or why there are none."""
     if prepared.cell.is_baseline:
         return {}, None
     try:
         graph = prepared.graph()
-        usual = _written(graph, halve=False)
-        # Without an 8th bit nothing saturates.
-        narrow = _written(halved(graph), halve=True) if max(g.bits for g in usual.values()) > 7 else usual
+        usual = narrow = _written(graph, halve=False)
+        if weight_bits(graph) > 7:  # else nothing saturates
+            narrow = _written(halved(graph), halve=True)
     except UserError as error:
         return {}, error.problem
     except Exception as error:  # exporters raise classes of their own
@@ -148,7 +148,7 @@ def _graphs(
     return {
         (engine, kind): found
         for engine in settings.engines
-        for kind, found in (narrow if engine in saturating else usual).items()
+        for kind, found in (narrow if narrow is not usual and _saturates(engine) else usual).items()
     }, None
 
 
@@ -210,10 +210,8 @@ def _opened(
         line: Line = {"runtime": engine, "kind": model.kind, "version": version, "reason": None}
         lines[engine, kind] = line
         try:
-            with grown() as memory:
-                found = open_engine(engine, model, one, settings.threads)
-                found.run(one)
-            line["memory"] = memory.peak
+            found = open_engine(engine, model, one, settings.threads)
+            found.run(one)
             executed = found.executed()
             line["integer_share"] = executed.share
             if model.kind == "int8":

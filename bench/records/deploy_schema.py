@@ -56,8 +56,8 @@ class Deployed(Part):
     agreement with full precision. Times are of one image; `ratio` is how many times as fast as the
     best full precision of the same run. `integer_share` is the share of MACs that integer kernels
     executed, as the runtime reports it, `note` names the operators that ran without one, `weight_bits` is
-    the width of the stored weights with sign, and `memory` by how many bytes opening and running the
-    graph let the process grow.
+    the width of the stored weights with sign, and `memory` by how many bytes a new process grew
+    at its peak, opening and running the graph.
     """
 
     runtime: Slug

@@ -10,7 +10,7 @@ import pandas as pd
 from ganqbench.records.bounds import BOUNDS, WORST_IS_GREATEST
 from ganqbench.records.deploy_schema import Spread
 from ganqbench.site.energy import energy
-from ganqbench.site.errata import has_wrong_size
+from ganqbench.site.errata import has_wrong_memory, has_wrong_size
 from ganqbench.site.load import Run
 from ganqbench.site.timings import fastest
 
@@ -146,7 +146,7 @@ def _line(run: Run) -> dict[str, Any]:
             "integer_share": graph.integer_share,
             "cpu_s": _median(graph.cpu_ms, 1e-3),
             "throughput": _median(graph.throughput.items_per_s if graph.throughput else None),
-            "memory": graph.memory,
+            "memory": None if has_wrong_memory(record) else graph.memory,
             "weight_bits": graph.weight_bits,
             "busy": record.deploy.busy,
         }

@@ -24,10 +24,9 @@ from ganqbench.cell import Cell
 from ganqbench.deploy import engines
 from ganqbench.deploy.engines import Model, open_engine
 from ganqbench.deploy.export import deployable
-from ganqbench.deploy.machine import grown
 from ganqbench.deploy.parity import Parity
 from ganqbench.deploy.reasons import Unavailable
-from ganqbench.deploy.saturation import _largest_sums, halved, saturates, weight_bits
+from ganqbench.deploy.saturation import halved, largest_sums, saturates, weight_bits
 from ganqbench.deploy.session import IntegerSession
 from ganqbench.harness import deployment
 from ganqbench.harness.deployment import Settings, deploy
@@ -84,6 +83,11 @@ def prepared(method: str = "ptq-mse", bits: str = "W8A8") -> Prepared:
     return Kept(cell, generator, module, items, items.source.batch([0, 1]))
 
 
+@pytest.fixture(autouse=True)
+def _no_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment, "footprint", lambda engine, model, *_: len(model.graph))
+
+
 def settings(*names: str) -> Settings:
     return Settings(names or QUICK, seconds=0, batch=2)
 
@@ -133,6 +137,8 @@ def test_a_deployment_times_what_agrees_and_says_why_not_else(monkeypatch: pytes
     assert "CUDAExecutionProvider" in found["onnxruntime-cuda", "int8"]["reason"]
     assert "latency_ms" not in found["onnxruntime-cuda", "int8"]
     assert 0 < part["file_bytes"] < part["float_bytes"]
+    assert integer["memory"] == part["file_bytes"] < found["openvino", "fp32"]["memory"]
+    assert "memory" not in found["onnxruntime-cuda", "int8"]
     assert part["key"] == KEY
 
 
@@ -256,18 +262,6 @@ def test_tensorrt_does_not_tell_what_ran_in_integers(monkeypatch: pytest.MonkeyP
     assert (opened.executed().share, opened.executed().note) == (None, None)
 
 
-@pytest.mark.parametrize("bits", ["W4A8", "FP32"])
-def test_each_runtime_had_a_model_before_memory_is_measured(
-    bits: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[str] = []
-    monkeypatch.setattr(deployment, "saturates", lambda engine: order.append(engine) or False)
-    monkeypatch.setattr(deployment, "grown", lambda: order.append("measured") or grown())
-    method = "baseline" if bits == "FP32" else "ptq-mse"
-    deploy(prepared(method, bits), settings("onnxruntime"), KEY)
-    assert order[:2] == ["onnxruntime", "measured"]
-
-
 def test_ncnn_gives_the_generators_images() -> None:
     one = prepared("baseline", "FP32")
     inputs = one.items.source.batch([0, 1])
@@ -294,8 +288,8 @@ def test_sums_that_are_not_what_they_should_be_saturate(
     assert saturates("onnxruntime") == found
 
 
-def test_the_largest_sums_are_exactly_what_a_runtime_must_give() -> None:
-    model = ReferenceEvaluator(onnx.load_model_from_string(_largest_sums()))
+def test_thelargest_sums_are_exactly_what_a_runtime_must_give() -> None:
+    model = ReferenceEvaluator(onnx.load_model_from_string(largest_sums()))
     (sums,) = model.run(None, {"x": np.full((1, 64, 8, 8), 255, np.float32)})
     np.testing.assert_array_equal(sums, np.full((1, 64, 6, 6), 200, np.float32))
 
