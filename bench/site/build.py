@@ -23,7 +23,8 @@ from ganqbench.site.assemble import boards
 from ganqbench.site.board import Board
 from ganqbench.site.earlier import MARKER, Earlier, Made, marker
 from ganqbench.site.load import Fault, Loaded, Run, load
-from ganqbench.site.pages import Page, image_path, json_path, pages
+from ganqbench.site.pages import Page, pages
+from ganqbench.site.paths import image_path, json_path
 from ganqbench.site.render import assets, environment, render
 from ganqbench.site.sensitivity import Measured, read_sensitivity
 from ganqbench.site.stamps import Stamps, base

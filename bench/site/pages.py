@@ -26,6 +26,8 @@ from ganqbench.site.identity import space
 from ganqbench.site.judge import MARGIN
 from ganqbench.site.load import Loaded, Run
 from ganqbench.site.pareto import front
+from ganqbench.site.paths import image_path, json_path, run_path
+from ganqbench.site.pictures import comparison, pictured, tile
 from ganqbench.site.plot import HEIGHT, plots
 from ganqbench.site.row import Row
 from ganqbench.site.sensitivity import Measured, sensitivity
@@ -53,14 +55,6 @@ class Page:
     template: str
     stamp: str
     context: Callable[[], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """How many images a strip holds and the width of one in heights."""
-
-    count: int
-    ratio: float
 
 
 def pages(
@@ -94,25 +88,6 @@ def _of_board(
     for row in board.rows:
         for run in row.runs:
             yield Page(run_path(run), "run.html.j2", stamp, partial(_run, context, board, row, run))
-
-
-def run_path(run: Run) -> str:
-    """The run's page: where its record lies in `results/`, as HTML."""
-    return _beside(run, "html")
-
-
-def image_path(run: Run) -> str:
-    """The run's image."""
-    return _beside(run, "webp")
-
-
-def json_path(run: Run) -> str:
-    """The run's record."""
-    return _beside(run, "json")
-
-
-def _beside(run: Run, suffix: str) -> str:
-    return f"{str(run.cell.path).removesuffix('json')}{suffix}"
 
 
 def _methods(
@@ -169,7 +144,7 @@ def _home(by_gan: dict[str, tuple[Board, ...]], runs_total: int) -> dict[str, An
         "older": {gan: _older(boards) for gan, boards in by_gan.items()},
         "heatmaps": heatmaps(by_gan),
         "heat_rows": HOME_ROWS,
-        "pictures": {gan: _comparison(board) for gan, board in leads.items()},
+        "pictures": {gan: comparison(board) for gan, board in leads.items()},
     }
 
 
@@ -232,7 +207,7 @@ def _board(board: Board, siblings: tuple[Board, ...], layers: Sequence[Measured]
         "dirty": any(r.provenance.dirty for r in records),
         "machines": sorted({r.provenance.hardware.cpu for r in records}),
         "measured": max((r.provenance.finished for r in records), default=""),
-        "comparison": _comparison(board),
+        "comparison": comparison(board),
         "plots": plots(board),
         "plot_height": HEIGHT,
         "timed": sum(row.get("latency_s") is not None for row in board.results),
@@ -246,39 +221,9 @@ def _identities(board: Board) -> list[str]:
     return sorted({space(text).strip("[]") for text in texts})
 
 
-def _comparison(board: Board) -> dict[str, Any] | None:
-    """FP32's image and those of the rows to hold against it, best first; None without both."""
-    reference = next((run for run in _pictured(board.baseline) if run.record.preview), None)
-    rows = {row.id: (row, run) for row in board.results for run in _pictured(row)[:1]}
-    if reference is None or not rows:
-        return None
-    best = [rows[row.id] for row in board.best().values() if row.id in rows]
-    return {
-        "reference": reference,
-        "inputs": reference.record.provenance.inputs.get("final", ""),
-        "tile": tile(reference),
-        "rows": tuple(rows.values()),
-        "best": tuple(best or list(rows.values())[:1]),
-        "image_path": image_path,
-    }
-
-
-def _pictured(row: Row | None) -> list[Run]:
-    return [run for run in row.runs if run.image is not None] if row else []
-
-
-def tile(run: Run) -> Tile:
-    """The strip's count of images and the shape of one, kept within what a page can show."""
-    preview = run.record.preview
-    if preview is None:
-        return Tile(1, 1.0)
-    ratio = preview.width / preview.items / preview.height
-    return Tile(preview.items, round(min(max(ratio, 0.5), 2.0), 4))
-
-
 def _run(context: dict[str, Any], board: Board, row: Row, run: Run) -> dict[str, Any]:
     baseline = board.baseline
-    pictured = _pictured(baseline)
+    shown = pictured(baseline)
     paired = None
     if baseline and run.record.provenance.baseline_images and not run.cell.is_baseline:
         theirs = baseline.runs[0].record.provenance.baseline_images
@@ -292,7 +237,7 @@ def _run(context: dict[str, Any], board: Board, row: Row, run: Run) -> dict[str,
         "command": command(run.cell),
         "own": run.cell.suite == OWN,
         "installed": suites.installed_version(run.cell.suite),
-        "reference_run": pictured[0] if pictured and not run.cell.is_baseline else None,
+        "reference_run": shown[0] if shown and not run.cell.is_baseline else None,
         "tile": tile(run),
         "paired": paired,
         "timed": timed(run.record),

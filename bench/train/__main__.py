@@ -143,7 +143,7 @@ def cyclegan(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Where the finished weights go.")
 @click.option("--images", type=int, help="Length of the run in images.")
-@click.option("--batch", type=int, help="Images per step; fewer make more of a short run.")
+@click.option("--batch", type=click.IntRange(1), help="Images per step; fewer make more of a short run.")
 @click.option("--seed", type=int, help="Seed of initialisation and sampling.")
 @click.option(
     "--init",
@@ -168,10 +168,14 @@ def gan(
     from safetensors.torch import load_file
 
     from ganqbench.train.gan import publish_gan, train_gan
+    from ganqbench.train.projected import MinibatchDeviation
     from ganqbench.train.teacher import load_teacher
 
     recipe = _recipe(network)
     base = recipe.config if init is None else recipe.refinement
+    group = MinibatchDeviation().group if base.minibatch_deviation else 1
+    if batch is not None and batch % group:
+        raise click.BadParameter(f"{network} compares images in groups of {group}.", param_hint="--batch")
     recipe.config = replace(
         base,
         images=base.images if images is None else images,

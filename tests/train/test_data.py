@@ -118,6 +118,13 @@ def test_the_command_says_so_without_a_traceback(tmp_path: Path) -> None:
     assert done.output == f"Error: {tmp_path} holds no train/<class>/*.jpg images.\n"
 
 
+def test_a_batch_of_no_whole_groups_is_refused_before_data_are_read(tmp_path: Path) -> None:
+    words = ["gan", "stylegan2", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--batch", "6"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "--batch: stylegan2 compares images in groups of 4." in done.output
+
+
 def test_torchvision_set_that_is_absent_tells_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="download=True"):
         load_cifar10(tmp_path, "cifar10")
