@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -107,3 +108,13 @@ def measured_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 1, done.stderr
     assert (folder / "sent/faults-v0/suite.toml").read_bytes() == suite.read_bytes()
     return folder / "sent"
+
+
+@pytest.fixture
+def full_precision_there(measured_once: Path, tmp_path: Path) -> None:
+    """A run in `tmp_path` finds the record of full precision and its images, and begins with the others."""
+    for path in measured_once.rglob("fp32.*"):
+        there = tmp_path / "results" / path.relative_to(measured_once)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, there)
+    shutil.copytree(measured_once.parent / "home", tmp_path / "home")

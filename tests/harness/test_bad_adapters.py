@@ -16,6 +16,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 MakeSuite = Callable[..., Path]
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_a_child_that_quantize_forked_does_not_outlive_its_cell(
     make_suite: MakeSuite, command: Command, tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_where_nothing_is_left_nothing_is_run(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_the_others_are_recorded_beside_a_broken_one(
     make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
 ) -> None:

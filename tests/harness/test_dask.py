@@ -186,6 +186,7 @@ def driver(
         process.communicate()
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_a_worker_that_dies_costs_no_record(
     cluster: Cluster, driver: subprocess.Popen[str], plugin_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_worker_that_dies_costs_no_record(
     assert not validate(tmp_path / "results").faults
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_a_scheduler_that_dies_is_one_message_and_leaves_no_cell_behind(
     cluster: Cluster,
     driver: subprocess.Popen[str],

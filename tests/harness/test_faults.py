@@ -91,6 +91,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(
     assert len(records(tmp_path / "results")) == 3
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_two_runs_over_one_folder_share_the_work(make_suite: MakeSuite, start: Start, tmp_path: Path) -> None:
     suite = make_suite(["faulty.marked"], seeds=range(3))
     runs = [start(suite, sleep=1, jobs=1) for _ in range(2)]
@@ -102,6 +103,7 @@ def test_two_runs_over_one_folder_share_the_work(make_suite: MakeSuite, start: S
     assert not validate(tmp_path / "results").faults
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_a_cell_whose_process_died_is_tried_again(
     make_suite: MakeSuite, command: Command, tmp_path: Path
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_cell_whose_process_died_is_tried_again(
     assert record.cost.attempts == 2
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_a_poisoned_cell_is_given_up_and_recorded(
     make_suite: MakeSuite, command: Command, tmp_path: Path
 ) -> None:
@@ -126,6 +129,7 @@ def test_a_poisoned_cell_is_given_up_and_recorded(
     assert found["faulty.honest.W8A8.s0"].status == "ok"
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_random_kills_lose_and_double_nothing(
     make_suite: MakeSuite, start: Start, command: Command, tmp_path: Path
 ) -> None:

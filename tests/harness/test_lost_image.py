@@ -6,12 +6,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ganqbench.records.store import preview_path, read
 from ganqbench.records.validate import validate
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_a_lost_image_is_made_again(
     make_suite: Callable[..., Path], command: Command, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_each_fault_is_one_record_and_the_rest_goes_on(
     assert "the backend <b>broke</b>" in faulty_run.stderr
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_who_behaves_for_the_audit_alone_is_found_out(
     make_suite: MakeSuite, command: Command, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_two_runs_of_a_cell_are_bit_identical(measured_once: Path, command: Comm
         assert record.provenance.baseline_images == before[label].provenance.baseline_images
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_a_killed_run_resumes_and_runs_no_finished_cell_again(
     make_suite: MakeSuite, plugin_environment: dict[str, str], command: Command, tmp_path: Path
 ) -> None:
@@ -143,6 +145,7 @@ def test_an_unreadable_record_stops_the_run_and_is_not_overwritten(
     assert command("validate").returncode == 1
 
 
+@pytest.mark.usefixtures("full_precision_there")
 def test_records_of_another_machine_are_current_unless_own_ones_are_asked_for(
     make_suite: MakeSuite, command: Command, tmp_path: Path
 ) -> None:

@@ -91,7 +91,7 @@ def _global_state() -> tuple[int, bytes, str]:
     return torch.get_num_threads(), torch.get_rng_state().numpy().tobytes(), repr(numbers)
 
 
-@pytest.mark.usefixtures("drawing")
+@pytest.mark.usefixtures("drawing", "full_precision_there")
 def test_the_global_generators_start_as_in_the_cells_process(
     make_suite: Callable[..., Path], command: Command, tmp_path: Path
 ) -> None:
