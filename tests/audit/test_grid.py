@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ganqbench.audit.grid import MAX_LEVELS, find_grid
+from ganqbench.audit.grid import MAX_LEVELS, ROUNDING, Grid, find_grid
 from ganqbench.audit.operands import judge_weight
 
 QUICK = settings(max_examples=80, deadline=None)
@@ -71,6 +73,26 @@ def test_few_continuous_values_convince_nobody(seed: int, bits: int, per_channel
 def test_channels_of_one_or_two_values_are_no_evidence(per_channel: int) -> None:
     weight = np.random.default_rng(0).normal(size=(64, per_channel)).astype(np.float32)
     assert judge_weight(weight.astype(np.float64)).levels is None
+
+
+def test_an_accident_is_as_likely_as_the_formula_says() -> None:
+    """By hand: of n reals all but the extremes have to fall within the tolerance of one of the levels."""
+    eleven = Grid(step=0.5, offset=0.0, levels=11, distinct=11, elements=11, tolerance=0.01)
+    assert eleven.log_accident(16) == pytest.approx(9 * math.log(2 * 0.01 * 15 / 5) + math.log(15))
+    constant = Grid(step=0.0, offset=1.0, levels=1, distinct=1, elements=100, tolerance=0.1)
+    assert constant.log_accident(16) == pytest.approx(98 * math.log(2 * ROUNDING * 16) + math.log(15))
+
+
+@pytest.mark.parametrize("tolerance", [0.06, 0.07], ids=["hit by one value", "hit by all"])
+def test_no_number_of_accidents_is_more_than_certain(tolerance: float) -> None:
+    grid = Grid(step=1.0, offset=0.0, levels=3, distinct=3, elements=3, tolerance=tolerance)
+    assert grid.log_accident(16) == 0.0
+
+
+def test_values_that_differ_by_their_rounding_are_one_level() -> None:
+    grid = find_grid(np.array([1, 1 + 1.5 * 2.0**-20], np.float64))
+    assert grid is not None
+    assert grid.levels == 1
 
 
 def test_the_smallest_gap_may_be_several_steps() -> None:

@@ -47,6 +47,21 @@ def test_influence_values_are_averaged_over_the_seeds_before_their_spread_is_tak
     assert same.calibration_sd == 0
 
 
+def test_only_the_spread_of_influence_values_counts() -> None:
+    influence = np.random.default_rng(0).standard_normal(100)
+    summaries = [combine_seeds([seed(1.0)] * 2, [influence + shift] * 2) for shift in (0.0, 5.0)]
+    assert summaries[0].low is not None
+    assert summaries[0].low < 1.0
+    assert summaries[0].low == pytest.approx(summaries[1].low)
+    assert summaries[0].high == pytest.approx(summaries[1].high)
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, 2.0), (0.0, None)])
+def test_a_seed_without_both_ends_leaves_no_interval(low: float | None, high: float | None) -> None:
+    summary = combine_seeds([seed(1.0), Estimate(1.0, 0.5, low, high, 100)])
+    assert (summary.low, summary.high) == (None, None)
+
+
 def test_opposite_errors_of_seeds_cancel() -> None:
     influence = np.random.default_rng(0).standard_normal(50)
     assert combine_seeds([seed(1.0, n=50)] * 2, [influence, -influence]).sampling_se == 0
