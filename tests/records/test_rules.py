@@ -14,9 +14,10 @@ from record_factory import PREVIEW, document, edited, faults
 from ganqbench.cell import Bits
 from ganqbench.harness.filters import Filters
 from ganqbench.records.acceptance import Published
+from ganqbench.records.bounds import BOUNDS, metric_faults
 from ganqbench.records.canonical import content_hash
 from ganqbench.records.rules import identity_faults
-from ganqbench.records.schema import Record
+from ganqbench.records.schema import Metric, Record
 from ganqbench.records.store import MAX_BYTES, parse, preview_path, seal, write
 from ganqbench.records.validate import validate
 from ganqbench.suite import load_suite
@@ -43,6 +44,14 @@ def metric(value: float, **more: Any) -> dict[str, Any]:
 )
 def test_metrics_that_contradict_each_other_are_refused(metrics: dict[str, Any], expected: str) -> None:
     assert expected in faults(edited("metrics", metrics))
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_metric_may_reach_its_bounds_and_not_leave_them(name: str) -> None:
+    for end, beyond in zip(BOUNDS[name], (-0.5, 0.5), strict=True):
+        if end is not None:
+            assert not list(metric_faults({name: Metric.model_validate(metric(end))}))
+            assert list(metric_faults({name: Metric.model_validate(metric(end + beyond))}))
 
 
 @pytest.mark.parametrize(
