@@ -28,8 +28,12 @@ ROOT = Path(__file__).parents[1]
 HONEST = ("tests/audit/test_audit.py", "tests/audit/test_known_modules.py")
 TESTS = {
     "ganqbench.audit.grid": ("tests/audit/test_grid.py",),
-    "ganqbench.audit.report": (*HONEST, "tests/audit/test_adversaries.py"),
-    "ganqbench.audit.packing": (*HONEST, "tests/audit/test_adversaries.py"),
+    "ganqbench.audit.report": (*HONEST, "tests/audit/test_adversaries.py", "tests/audit/test_report.py"),
+    "ganqbench.audit.packing": (
+        *HONEST,
+        "tests/audit/test_adversaries.py",
+        "tests/audit/test_packed_size.py",
+    ),
     "ganqbench.audit.operands": ("tests/audit",),
     "ganqbench.metrics.interval": ("tests/metrics/test_interval.py",),
     "ganqbench.metrics.judgement": ("tests/metrics/test_judgement.py",),

@@ -103,6 +103,10 @@ def test_a_convolution_by_unfold_is_missing(plain: nn.Module, images: Tensor, qu
     assert [op.kind for op in report.ops if op.match == "extra"] == ["linear"]
     assert report.extra_macs == two.macs
     assert report.coverage(4, 8) < 0.1
+    # Its weight at 4 bytes a value, as a site's and as the product's beyond; the others' at 4 bits.
+    grids = sum(op.static and op.activation_levels is not None for op in report.ops)
+    narrow, scales, biases = (864 + 864) // 2, 8 * (32 + 3), 4 * 67
+    assert report.packed_bytes == narrow + scales + biases + 2 * 4 * 9216 + 8 * grids
 
 
 @pytest.mark.parametrize("means", UNSEEN)

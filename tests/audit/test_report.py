@@ -58,6 +58,12 @@ def test_a_record_adds_up_the_same() -> None:
     assert Audit.model_validate(document).recount(Bits.parse("W4A8")) == shares
 
 
+def test_what_does_nothing_covers_nothing() -> None:
+    numbers = dict.fromkeys(("coverage", "coverage_undeclared", "macs", "hidden_work", "bops", "bytes"), 0)
+    assert Audit.model_validate(numbers | {"ops": ()}).recount(Bits.parse("W4A8")) == (0.0, 0.0)
+    assert report().coverage(4, 8) == 0.0
+
+
 @pytest.mark.parametrize(("declared", "holds"), [(100, True), (101, False)])
 def test_half_of_the_work_may_be_declared_wider(declared: int, holds: bool) -> None:
     found = report(op("rest", 100), op("ends", declared, (255, 256), declared=True)).failure(4, 8)

@@ -85,6 +85,18 @@ def test_an_interval_without_a_bend_is_that_of_a_normal_root() -> None:
     assert distance_interval(9.0, 6.0, 1.0) == pytest.approx((2.0**2, 4.0**2))
 
 
+@pytest.mark.parametrize("bend", [0.0, 0.7, 1.5, 2.0, 4.0, 30.0])
+def test_the_lower_end_is_the_lowest_point_on_the_way(bend: float) -> None:
+    way = np.linspace(-1, 1, 20_001)
+    path = 9 + 3 * way + bend * way**2
+    assert distance_interval(9.0, 3.0, bend) == pytest.approx((path.min(), path[-1]), abs=1e-6)
+
+
+def test_where_the_half_width_is_beyond_twice_the_value_the_root_is_left() -> None:
+    assert distance_interval(1.0, 2.0) == (0.0, 4.0)
+    assert distance_interval(1.0, 4.0) == (0.0, 7.0)
+
+
 def test_intervals_cover_at_their_level() -> None:
     rng = np.random.default_rng(3)
     labels = np.repeat(np.arange(15), [4, 6, 5] * 5).tolist()
