@@ -38,7 +38,7 @@ _HEAD = (
 
 
 def newest(results: Path, name: str = "claim") -> list[Record]:
-    """The records of a suite, of each GAN those of its newest version that lacks no cell."""
+    """Of each GAN the records of a suite's newest version, of the present one only if it lacks no cell."""
     suite = load_suite(name)
     wanted: dict[str, set[PurePosixPath]] = {}
     for cell in suite.cells():

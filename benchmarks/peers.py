@@ -146,7 +146,7 @@ CONTENDERS: dict[str, Callable[[Path, dict[str, Tensor]], Run]] = {
 }
 
 
-def compare(count: int, rounds: int, threads: int) -> dict[str, Any]:
+def compare(count: int, rounds: int) -> dict[str, Any]:
     """Figures of every contender, by name; `agreement` is on images that nobody has to resize."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 3, 64, 64), dtype=np.uint8)
@@ -173,7 +173,7 @@ def compare(count: int, rounds: int, threads: int) -> dict[str, Any]:
     for tool, times in seconds.items():
         found[tool] = {
             "version": version(tool),
-            "images_per_s": count * threads / statistics.median(times),
+            "images_per_s": count / statistics.median(times),
             "difference": float(np.linalg.norm(features[tool] - own) / np.linalg.norm(own)),
         }
     best = max((found[tool]["images_per_s"] for tool in runs if tool != "ganqbench"), default=float("nan"))
@@ -185,13 +185,12 @@ def main(arguments: list[str]) -> None:
     parser = options(__doc__)
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args(arguments)
-    torch.set_num_threads(chosen.threads)
+    torch.set_num_threads(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
-        figures = compare(chosen.images, chosen.rounds, chosen.threads)
-    publish(__file__, arguments, chosen, {"images": chosen.images, "figures": figures}, chosen.threads)
+        figures = compare(chosen.images, chosen.rounds)
+    publish(__file__, arguments, chosen, {"images": chosen.images, "figures": figures})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """What scale and faults do, at full size: python benchmarks/stress.py [PART ...]
 
     grid      24 cells on two workers against one: the speed, the same numbers, and what `plan` said
-    kills     100 kill -9 of cells and of the driver over a run
-    mutants   1,000 records with something wrong, for `validate` and for the site
+    kills     100 kill -9 of cells and of the driver over a run, of which a test holds that none loses or
+              doubles a record
+    mutants   1,000 records with something wrong, of which a test holds that none crashes `validate` or the
+              site and none passes that breaks a rule
     records   10,000 records: time of `validate`, memory of the site
 
 Run `grid` and `records` on a machine that does nothing else. Each part enters its figures with command, date
@@ -69,9 +71,7 @@ LIMITS = {
     "same_bits": Limit("at least", 1),
     "error_of_the_plan": Limit("at most", 0.3),
     "kills": Limit("at least", 100),
-    "lost_or_doubled": Limit("at most", 0),
     "mutants": Limit("at least", 1000),
-    "crashes_or_wrongly_passed": Limit("at most", 0),
     "validate_s": Limit("at most", 20),
     "site_gb": Limit("at most", 2),
 }
@@ -214,6 +214,7 @@ def page(parts: Mapping[str, Any]) -> str:
             continue
         part = parts[name]
         state = "" if part["commit"] is None else f" at commit {part['commit'][:12]}"
+        state += ", with changes" if part["dirty"] else ""
         cpu = part["hardware"]["cpu"]
         lines += [
             f"`{part['command']}`, {part['date'][:10]}{state}, {part['hardware']['cores']} cores of {cpu}."
@@ -240,9 +241,9 @@ def main(arguments: Sequence[str]) -> int:
     if unknown:
         parser.error(f"there is no part {unknown[0]}; choose from {', '.join(PARTS)}")
     status = 0
+    commit, dirty = git_state(ROOT)  # before the first part changes a page
     for name in chosen:
         figures = PARTS[name]()
-        commit, dirty = git_state(ROOT)
         known = json.loads(JSON.read_text(encoding="utf-8")) if JSON.is_file() else {}
         known[name] = {
             "command": f"python benchmarks/stress.py {name}",

@@ -99,8 +99,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("trainable", [case for case in cases if case.trainable], ids=str)
     if "adapter" in metafunc.fixturenames:
         metafunc.parametrize("adapter", sorted({case.adapter for case in cases}))
-    arch = next(iter(workbench.ARCHITECTURES))
-    methods = [case for case in cases if case.arch == arch]
+    methods = [workbench.first_that_runs(own) for own in workbench.by_method(cases)]
     if "method" in metafunc.fixturenames:
         metafunc.parametrize("method", methods, ids=lambda case: f"{case.adapter}.{case.method}")
     if "first" in metafunc.fixturenames:

@@ -230,6 +230,19 @@ def all_cases(adapter: str | None = None) -> list[Case]:
     ]
 
 
+def by_method(cases: list[Case]) -> list[list[Case]]:
+    """The cases of each method."""
+    found: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        found.setdefault((case.adapter, case.method), []).append(case)
+    return list(found.values())
+
+
+def first_that_runs(cases: list[Case]) -> Case:
+    """A method's first case that it doesn't opt out of at every width; its very first if there is none."""
+    return next((c for c in cases if any(c.skip(bits) is None for bits in ("W4A8", "W8A8"))), cases[0])
+
+
 def graph_of(module: nn.Module) -> Any:
     """The ONNX graph in the bytes of an integer session."""
     import onnx

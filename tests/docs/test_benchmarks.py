@@ -11,6 +11,8 @@ import pytest
 from committed import RESULTS, newest
 
 from ganqbench.records.store import read
+from ganqbench.suite import load_suite
+from ganqbench.zoo.registry import entry
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -19,6 +21,12 @@ def test_the_cost_of_an_evaluation_can_be_measured(script: Callable[[str], Modul
     found = overhead.evaluate(2 * overhead.BATCH, overhead.Standin(8, 32))
     assert {"fid", "fid_delta", "psnr"} <= set(found["metrics"])
     assert {"quantize", "audit", "evaluate", "metrics"} <= set(found["phases"])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_two_ways_to_a_distance_can_be_compared(script: Callable[[str], ModuleType]) -> None:
+    found = script("distance").compare(8, 60, 1)
+    assert max(found["error"], found["sqrtm_error"]) < 1e-6
 
 
 def test_a_site_of_no_records_can_not_be_measured(
@@ -50,6 +58,17 @@ def test_the_page_of_mixed_precision_is_that_of_its_figures(script: Callable[[st
     document = json.loads((docs / "mixed-precision.json").read_text(encoding="utf-8"))
     page = script("mixed_precision").page(document)
     assert page == (docs / "mixed-precision.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["sensitivity", "mixed-precision"])
+def test_layers_were_measured_on_the_generators_of_the_present_suite(page: str) -> None:
+    """Of others the site shows none, and says nothing."""
+    document = json.loads((RESULTS.parent / f"docs/{page}.json").read_text(encoding="utf-8"))
+    measured = document if page == "sensitivity" else document["gans"]
+    assert {one["gan"] for one in measured} <= set(load_suite("mini").protocol)
+    for one in measured:
+        assert one["suite_version"] == load_suite("mini").version
+        assert one["weights"] == f"sha256:{entry(one['gan']).weights_sha256}"
 
 
 def test_sizes_of_mixed_precision_are_those_of_the_records() -> None:

@@ -52,6 +52,17 @@ def test_the_figures_are_those_of_the_records(claim: ModuleType, tmp_path: Path)
             assert row["limit"] == pytest.approx(row["delta"] + 1.96 * row["se"], abs=1e-3)
 
 
+def test_what_is_called_reached_follows_from_the_rows(script: Callable[[str], ModuleType]) -> None:
+    asked, found = script("asked"), document()
+    rows = {(row["gan"], row["bits"], row["method"]): row for row in found["rows"]}
+    assert asked.verdicts(found["rows"]) == found["asked"]
+    assert found["duels"]
+    for duel in found["duels"]:
+        (wish,) = (one for one in asked.asked(duel["gan"]) if one.bits == duel["bits"] and one.trained)
+        sides = [rows[duel["gan"], duel["bits"], duel[side]] for side in ("ours", "theirs")]
+        assert duel["verdict"] == asked.duel(*sides, duel, wish)
+
+
 def test_the_third_network_says_what_its_records_say(claim: ModuleType, tmp_path: Path) -> None:
     records = claim.newest(ROOT / "results", "confirm")
     again = {(row["gan"], row["bits"], row["method"]): row for row in claim.rows(records, tmp_path)}

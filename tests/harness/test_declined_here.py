@@ -29,6 +29,7 @@ def test_what_was_declined_elsewhere_is_measured_where_it_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANQBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     first = plan(tmp_path)
     assert [item.skip is not None for item in first.todo if not item.cell.is_baseline] == [True, True]
     assert run_plan(first, tmp_path, 10, Told()).statuses == {"skipped": 3}
