@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from graph_writer import GraphWriter
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from ganqbench.audit import AuditReport
@@ -45,28 +46,12 @@ def batch(seed: int) -> tuple[Tensor]:
     return (torch.rand(4, 3, *IMAGE, generator=source) * 2 - 1,)
 
 
-class Writer:
-    """Write a graph by hand, as an adapter could."""
+class Writer(GraphWriter):
+    """Graphs of the two layers, honest or not."""
 
     def __init__(self, reference: Small) -> None:
+        super().__init__()
         self.reference = reference
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, name: str, value: Any) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
-        return name
-
-    def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-        return output
-
-    def rounded(self, value: str, scale: float, zero: int = 128) -> str:
-        """QuantizeLinear and DequantizeLinear of an activation."""
-        s = self.constant(f"{value}.s", np.float32(scale))
-        z = self.constant(f"{value}.z", np.uint8(zero))
-        q = self.node("QuantizeLinear", [value, s, z], f"{value}.q")
-        return self.node("DequantizeLinear", [q, s, z], f"{value}.dq")
 
     def integers(self, layer: nn.Conv2d, name: str) -> tuple[str, str, str]:
         """A layer's weight as int8 constant, its scales, and the value scaled back."""
@@ -101,16 +86,8 @@ class Writer:
         return self.conv(two, self.node("Relu", [x], "fr"), self.weight(two, "v2"), "f2")
 
     def finish(self, last: str) -> IntegerSession:
-        self.node("Tanh", [last], "images")
-        graph = helper.make_graph(
-            self.nodes,
-            "g",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["items", 3, *IMAGE])],
-            [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["items", 3, *IMAGE])],
-            self.constants,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-        return IntegerSession(model.SerializeToString())
+        images = self.node("Tanh", [last], "images")
+        return IntegerSession(self.model(images, ["items", 3, *IMAGE]))
 
 
 def report_on(session: IntegerSession, reference: Small) -> AuditReport:

@@ -51,10 +51,10 @@ def test_torch_ao_fake_quantizers(plain: nn.Module, images: Tensor, observing: b
 
 
 def test_brevitas_layers(plain: nn.Module, images: Tensor, recwarn: pytest.WarningsRecorder) -> None:
-    brevitas = pytest.importorskip("brevitas.graph.quantize")
     from brevitas import nn as qnn
     from brevitas import quant
     from brevitas.graph.calibrate import calibration_mode
+    from brevitas.graph.quantize import layerwise_quantize
 
     settings = {
         "input_quant": quant.ShiftedUint8ActPerTensorFloat,
@@ -62,7 +62,7 @@ def test_brevitas_layers(plain: nn.Module, images: Tensor, recwarn: pytest.Warni
         "bias_quant": None,
         "return_quant_tensor": False,
     }
-    model = brevitas.layerwise_quantize(copy.deepcopy(plain), {nn.Conv2d: (qnn.QuantConv2d, settings)})
+    model = layerwise_quantize(copy.deepcopy(plain), {nn.Conv2d: (qnn.QuantConv2d, settings)})
     with torch.no_grad(), calibration_mode(model):
         model(images)
     report = audit(model.eval(), (images,), reference=plain)
@@ -74,7 +74,7 @@ def test_brevitas_layers(plain: nn.Module, images: Tensor, recwarn: pytest.Warni
 def test_pytorch_quantization_layers(
     plain: nn.Module, images: Tensor, recwarn: pytest.WarningsRecorder
 ) -> None:
-    qnn = pytest.importorskip("pytorch_quantization.nn")
+    from pytorch_quantization import nn as qnn
     from pytorch_quantization.tensor_quant import QuantDescriptor
 
     model = copy.deepcopy(plain)

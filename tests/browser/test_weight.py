@@ -28,7 +28,6 @@ def test_a_board_is_light(site: Path) -> None:
         path for path in (site / "static").rglob("*") if path.suffix in (".css", ".js", ".svg", ".woff2")
     ]
     assert packed(site / BOARD) + sum(map(packed, static)) <= 200 * KB
-    assert sum(packed(path) for path in static if path.suffix == ".js") <= 200 * KB
 
 
 def test_the_first_load_is_light(site: Path, look: Open) -> None:

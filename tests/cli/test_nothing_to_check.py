@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from committed import RESULTS, newest
 
 from ganqbench.cli.diff import diff
 from ganqbench.cli.validate import validate
@@ -17,7 +18,7 @@ from ganqbench.harness import verify as harness
 from ganqbench.records.store import preview_path, record_files
 from ganqbench.suite import load_suite
 
-RESULTS = Path(__file__).parents[2] / "results"
+NEWEST = newest("mini").name
 
 
 def one_of(version: str, folder: Path) -> Path:
@@ -38,8 +39,8 @@ def said(done: Result) -> str:
 
 @pytest.mark.parametrize("tool", [validate, verify, diff])
 def test_a_folder_without_records_is_an_error(tool: Any, tmp_path: Path) -> None:
-    full, empty = one_of("mini-v7", tmp_path / "results"), tmp_path / "empty"
-    (empty / "mini-v7").mkdir(parents=True)
+    full, empty = one_of(NEWEST, tmp_path / "results"), tmp_path / "empty"
+    (empty / NEWEST).mkdir(parents=True)
     (empty / "notes.txt").write_text("no record")
     assert f"There is no record in {empty}. Give" in said(CliRunner().invoke(tool, [str(full), str(empty)]))
     assert f"There is no {tmp_path / 'x'}. Give" in said(
@@ -54,7 +55,7 @@ def test_without_arguments_an_empty_results_folder_is_an_error(
     assert "There is no results." in said(CliRunner().invoke(validate))
     Path("results").mkdir()
     assert "There is no record in results." in said(CliRunner().invoke(validate))
-    one_of("mini-v7", Path("other"))
+    one_of(NEWEST, Path("other"))
     shutil.copytree("other", "results", dirs_exist_ok=True)
     assert CliRunner().invoke(validate).exit_code == 0
 
@@ -72,7 +73,7 @@ def test_a_name_that_no_note_can_hold_is_told_before_anything_runs(
     who: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(harness, "verify", lambda *_, **__: pytest.fail("it ran"))
-    results = one_of("mini-v7", tmp_path / "results")
+    results = one_of(NEWEST, tmp_path / "results")
     done = CliRunner().invoke(verify, [str(results), "--who", who])
     assert "Give --who a name of 1 to 200 characters" in said(done)
     said(done).encode()
@@ -80,5 +81,5 @@ def test_a_name_that_no_note_can_hold_is_told_before_anything_runs(
 
 def test_a_name_of_any_language_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "verify", lambda *_, **__: iter(()))
-    results = one_of("mini-v7", tmp_path / "results")
+    results = one_of(NEWEST, tmp_path / "results")
     assert CliRunner().invoke(verify, [str(results), "--who", "Zoë 李" * 40]).exit_code == 0

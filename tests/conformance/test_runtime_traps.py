@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
+import pytest
 import workbench as wb
+from graph_writer import GraphWriter
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from ganqbench.deploy.runtimes import Runtime, open_model
+from ganqbench.deploy.saturation import saturates
 
 SHAPE = [2, 8, 16, 16]
 
 
-class Writer:
+class Writer(GraphWriter):
     """A graph of 3 x 3 convolutions with 8-bit weights."""
 
     def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
-        self.constants: list[TensorProto] = []
+        super().__init__()
         self.rng = np.random.default_rng(0)
-
-    def constant(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
-        return name
-
-    def node(self, op: str, inputs: list[str], output: str, **attributes: object) -> str:
-        self.nodes.append(helper.make_node(op, inputs, [output], **attributes))
-        return output
-
-    def rounded(self, value: str, scale: float) -> str:
-        s = self.constant(f"{value}.s", np.float32(scale))
-        z = self.constant(f"{value}.z", np.uint8(128))
-        q = self.node("QuantizeLinear", [value, s, z], f"{value}.q")
-        return self.node("DequantizeLinear", [q, s, z], f"{value}.dq")
 
     def conv(self, value: str, output: str) -> str:
         weight = self.rng.integers(-127, 128, (8, 8, 3, 3)).astype(np.int8)
@@ -43,12 +29,7 @@ class Writer:
         return self.node("Conv", [value, weights], output, pads=[1] * 4)
 
     def finish(self, last: str) -> bytes:
-        self.node("Identity", [last], "y")
-        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, SHAPE) for name in ("x", "y")]
-        graph = helper.make_graph(self.nodes, "g", ends[:1], ends[1:], self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-        onnx.checker.check_model(model)
-        return model.SerializeToString()
+        return self.model(self.node("Identity", [last], "y"), SHAPE)
 
 
 def residual(rounds: bool, behind: bool) -> bytes:
@@ -71,6 +52,8 @@ def apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 def test_openvino_leaves_out_the_rounding_between_a_convolution_and_a_sum() -> None:
     """It gives what the graph without that rounding gives, where the sum is read in integers."""
+    if saturates("openvino"):
+        pytest.skip("sums saturate on this CPU, which moves images by more")
     asked, without = residual(rounds=True, behind=True), residual(rounds=False, behind=True)
     images = run(asked, "openvino")
     assert apart(images, run(without, "onnxruntime")) < 0.005

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import warnings
 
@@ -19,7 +20,7 @@ from ganqbench.adapters.ganq.soft_rounding import Annealing, SoftRounding, recti
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_rows_times_columns_are_the_layer(name: str) -> None:
-    layer = LAYERS[name]
+    layer = copy.deepcopy(LAYERS[name])
     x = normal(3, 4) if isinstance(layer, nn.Linear) else normal(3, 4, 9, 8)
     assert layer.bias is not None
     with torch.no_grad():

@@ -6,14 +6,24 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from installed import install
 
 from ganqbench.records.store import read
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 MakeSuite = Callable[..., Path]
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install_there(plugin_environment: dict[str, str], tmp_path: Path) -> Install:
+    """Install an adapter for `command`: `install_there(name, code)`."""
+    plugin_environment["PYTHONPATH"] += os.pathsep + str(tmp_path / "installed")
+    return partial(install, tmp_path / "installed")
 
 
 @pytest.mark.usefixtures("full_precision_there")
@@ -67,14 +77,9 @@ class Mine(Adapter):
     ids=["syntax", "import", "exit", "supports"],
 )
 def test_a_file_that_can_not_be_used_is_one_message_and_the_rest_goes_on(
-    code: str,
-    expected: str,
-    make_suite: MakeSuite,
-    command: Command,
-    plugin_environment: dict[str, str],
-    tmp_path: Path,
+    code: str, expected: str, make_suite: MakeSuite, command: Command, install_there: Install
 ) -> None:
-    _install(tmp_path, "mine", code, plugin_environment)
+    install_there("mine", code)
     suite = make_suite(["mine.ptq", "faulty.honest"])
     done = command("run", "--suite", str(suite), "--dry-run")
     assert done.returncode == 1
@@ -86,9 +91,9 @@ def test_a_file_that_can_not_be_used_is_one_message_and_the_rest_goes_on(
 
 
 def test_where_nothing_is_left_nothing_is_run(
-    make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
+    make_suite: MakeSuite, command: Command, install_there: Install, tmp_path: Path
 ) -> None:
-    _install(tmp_path, "mine", "class Mine(\n", plugin_environment)
+    install_there("mine", "class Mine(\n")
     done = command("run", "--suite", str(make_suite(["mine.ptq"])))
     assert done.returncode == 1
     assert "SyntaxError" in done.stderr
@@ -98,9 +103,9 @@ def test_where_nothing_is_left_nothing_is_run(
 
 @pytest.mark.usefixtures("full_precision_there")
 def test_the_others_are_recorded_beside_a_broken_one(
-    make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
+    make_suite: MakeSuite, command: Command, install_there: Install, tmp_path: Path
 ) -> None:
-    _install(tmp_path, "mine", "class Mine(\n", plugin_environment)
+    install_there("mine", "class Mine(\n")
     done = command("run", "--suite", str(make_suite(["mine.ptq", "faulty.honest"])))
     assert done.returncode == 1
     assert "SyntaxError" in done.stderr
@@ -110,24 +115,11 @@ def test_the_others_are_recorded_beside_a_broken_one(
 
 
 def test_a_name_taken_twice_is_one_message_and_the_rest_goes_on(
-    make_suite: MakeSuite, command: Command, plugin_environment: dict[str, str], tmp_path: Path
+    make_suite: MakeSuite, command: Command, install_there: Install
 ) -> None:
-    _install(tmp_path, "faulty", "", plugin_environment, distribution="theirs")
+    install_there("faulty", "", distribution="theirs")
     done = command("run", "--suite", str(make_suite(["faulty.honest", "ganq.ptq-mse"])), "--dry-run")
     assert done.returncode == 1
     assert "an adapter named 'faulty'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "ganq.ptq-mse" in done.stdout
-
-
-def _install(
-    folder: Path, name: str, code: str, environment: dict[str, str], distribution: str | None = None
-) -> None:
-    distribution = distribution or name
-    place = folder / "installed"
-    metadata = place / f"{distribution}-1.dist-info"
-    metadata.mkdir(parents=True)
-    (place / f"{distribution}_file.py").write_text(code)
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text(f"[ganqbench.adapters]\n{name} = {distribution}_file:Mine\n")
-    environment["PYTHONPATH"] += os.pathsep + str(place)

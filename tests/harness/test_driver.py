@@ -134,21 +134,27 @@ def test_another_runs_cells_are_left_to_it(plan: Plan, tmp_path: Path) -> None:
     ready, done = os.pipe(), os.pipe()
     other = os.fork()
     if other == 0:  # another run: it holds a cell until it has written the record
-        Claims(results).take(taken)
-        os.write(ready[1], b"x")
-        os.read(done[0], 1)
-        one = Plan((plan.todo[1],), (), plan.baselines)
-        from ganqbench.harness.recording import Recorder
+        status = 1
+        try:
+            os.close(done[1])
+            Claims(results).take(taken)
+            os.write(ready[1], b"x")
+            os.read(done[0], 1)
+            one = Plan((plan.todo[1],), (), plan.baselines)
+            from ganqbench.harness.recording import Recorder
 
-        outcome = Outcome({"status": "failed", "reason": "theirs", "hardware": HARDWARE, "attempts": 1}, None)
-        write(Recorder.of(one).record(plan.todo[1], outcome), None, results)
-        os._exit(0)
-    os.read(ready[0], 1)
+            document = {"status": "failed", "reason": "theirs", "hardware": HARDWARE, "attempts": 1}
+            write(Recorder.of(one).record(plan.todo[1], Outcome(document, None)), None, results)
+            status = 0
+        finally:  # whatever happened, the tests go on in the parent alone
+            os._exit(status)
+    os.close(ready[1])  # so that a child that ends early ends the wait for it
+    assert os.read(ready[0], 1) == b"x"
     assert not Claims(results).take(taken)
     executor = Scripted()
     os.write(done[1], b"x")
     summary = run_plan(plan, results, 10, executor, quiet=True)
-    os.waitpid(other, 0)
+    assert os.waitpid(other, 0)[1] == 0
     assert summary.elsewhere == 1
     assert summary.statuses == {"failed": 4}
     assert read(results / taken.path).reason == "theirs"

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors import safe_open
-from safetensors.torch import save_file
+from official import checkpoint
 
 from ganqbench.cell import Cell
 from ganqbench.errors import UserError
@@ -21,7 +20,6 @@ from ganqbench.records.store import read
 from ganqbench.suite import Suite, load_suite
 from ganqbench.zoo.custom import CheckpointEntry
 
-FIXTURES = Path(__file__).parents[1] / "zoo" / "fixtures"
 CELL = ("--adapter", "torch_ao", "--method", "ptq-histogram", "--bits", "W8A8")
 
 
@@ -51,16 +49,6 @@ def suite_of(folder: Path, gan: str, resolution: int) -> str:
     path = folder / "mine.toml"
     path.write_text(SUITE.format(gan=gan, resolution=resolution))
     return str(path)
-
-
-def checkpoint(folder: Path, name: str) -> Path:
-    with safe_open(FIXTURES / f"{name}.safetensors", "pt") as file:
-        keys = [key for key in file.keys() if key.startswith("state.")]  # noqa: SIM118 (not a mapping)
-        state = {key.removeprefix("state."): file.get_tensor(key) for key in keys}
-        metadata = {key: file.metadata()[key] for key in ("arch", "kwargs")}
-    path = folder / f"{name}.safetensors"
-    save_file(state, path, metadata)
-    return path
 
 
 def test_arguments_that_no_constructor_takes_are_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from installed import install
 
 from ganqbench.cli.cells import named_cell
 from ganqbench.cli.deploy import deploy
@@ -33,7 +34,7 @@ from faulty import honest
 def entropy():
     return int.from_bytes(os.urandom(4))
 
-class Drawing(Adapter):
+class Mine(Adapter):
     name, requires = "drawing", ()
     methods = {name: Method(name, "ptq", "tests") for name in ("globally", "anew")}
 
@@ -52,14 +53,7 @@ def drawing(
 ) -> dict[str, str]:
     """Installs an adapter that takes its random numbers from elsewhere than the cell's seed."""
     folder = tmp_path / "drawing"
-    (folder / "drawing-1.0.dist-info").mkdir(parents=True)
-    (folder / "drawing.py").write_text(DRAWING)
-    (folder / "drawing-1.0.dist-info/METADATA").write_text(
-        "Metadata-Version: 2.1\nName: drawing\nVersion: 1.0\n"
-    )
-    (folder / "drawing-1.0.dist-info/entry_points.txt").write_text(
-        "[ganqbench.adapters]\ndrawing = drawing:Drawing\n"
-    )
+    install(folder, "drawing", DRAWING)
     plugins = plugin_environment["PYTHONPATH"]
     plugin_environment["PYTHONPATH"] = f"{folder}:{plugins}"
     for name in (plugins, str(folder)):

@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from seed_records import IDENTITY, PATH, VALUES, N, records
 
 from ganqbench.cli.seeds import seeds as command
 from ganqbench.errors import UserError
 from ganqbench.harness.influence import FOLDER, Influence, keep, kept
 from ganqbench.harness.seed_rows import seed_rows
-from ganqbench.records.schema import Record
-from ganqbench.records.store import preview_path, read, record_files, seal, write
-
-N = 64
-IDENTITY = f"fid_delta[metric-net@aaaaaaaaaaaa pil-bicubic-32 n={N} ref=bbbbbbbbbbbb]"
-VALUES = (0.5, 0.75, 1.0)
-RESULTS = Path(__file__).parents[2] / "results"
-PATH = next(path for path in record_files(RESULTS) if "fid_delta" in read(path).metrics)
-
-
-def records(**identities: str) -> list[Record]:
-    """A published record's cell under three seeds, with invented deltas."""
-    document = read(PATH).model_dump(mode="json", by_alias=True, exclude={"hash"})
-    document["provenance"]["protocol"]["final"] = N
-    found = []
-    for seed, value in enumerate(VALUES):
-        delta: dict[str, Any] = {"value": value, "low": value - 0.2, "high": value + 0.2, "se": 0.1, "n": N}
-        delta["identity"] = identities.get(f"s{seed}", IDENTITY)
-        cell = {**document["cell"], "suite": "several", "seed": seed}
-        found.append(seal({**document, "cell": cell, "metrics": {"fid_delta": delta}}))
-    return found
+from ganqbench.records.store import preview_path, write
 
 
 def influences() -> list[Influence]:

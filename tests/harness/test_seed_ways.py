@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_seed_rows import records
+from seed_records import records
 
 from ganqbench.harness.seed_rows import seed_rows
 from ganqbench.records.schema import Record

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deploy_parts import part
 from record_factory import HASH, PREVIEW, document
-from test_deploy_part import part
 
 from ganqbench.harness.deploy_part import with_deploy, write_deploy
 from ganqbench.harness.ledger import Ledger

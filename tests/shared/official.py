@@ -29,3 +29,8 @@ def official_file(path: Path, name: str) -> Path:
     state, kwargs, arch = official(name)
     save_file(state, path, {"arch": arch, "kwargs": json.dumps(kwargs)})
     return path
+
+
+def checkpoint(folder: Path, name: str) -> Path:
+    """Such a file in `folder`, under the fixture's name."""
+    return official_file(folder / f"{name}.safetensors", name)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from official import official_file
+from official import checkpoint
 from safetensors.torch import save_file
 
 from ganqbench.errors import UserError
@@ -16,11 +16,6 @@ from ganqbench.zoo.cyclegan import ResnetGenerator
 from ganqbench.zoo.from_stylegan2 import _sources
 from ganqbench.zoo.official import from_official
 from ganqbench.zoo.stylegan2 import StyleGAN2
-
-
-def checkpoint(folder, name):
-    """The state of a fixture as a file of its own."""
-    return official_file(folder / f"{name}.safetensors", name)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
@@ -146,13 +149,34 @@ def test_mirrors(server, cache, monkeypatch, tmp_path, form):
     assert kept(cache) == ["weights.bin"]
 
 
-def test_two_processes_fetch_once(server):
-    download = Download("weights.bin", server.url, SHA)
-    threads = [threading.Thread(target=download.fetch) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+FETCH = """
+import sys
+from ganqbench.zoo.download import Download
+
+print("ready", flush=True)
+sys.stdin.readline()
+print(Download("weights.bin", *sys.argv[1:]).fetch())
+"""
+
+
+def test_two_processes_fetch_once(server, cache, monkeypatch):
+    answer = server.answer
+
+    def slowly(handler):
+        time.sleep(1)  # time for the other process to ask as well, if it did not wait
+        answer(handler)
+
+    monkeypatch.setattr(server, "answer", slowly)
+    command = [sys.executable, "-P", "-c", FETCH, server.url, SHA]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(subprocess.Popen(command, **pipes)) for _ in range(2)]
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        said = [process.communicate()[0] for process in processes]
+    assert said == [f"{cache / 'weights.bin'}\n"] * 2
     assert server.requests == [None]
 
 
