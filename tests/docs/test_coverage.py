@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,6 +31,13 @@ def stated(figures: Path) -> list[list[str]]:
         ]
         for case in cases
     ]
+
+
+def test_the_page_is_that_of_the_figures_and_of_todays_cases(script: Callable[[str], ModuleType]) -> None:
+    coverage = script("coverage")
+    document = json.loads((ROOT / "docs" / "coverage.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8") == coverage.page(document)
+    assert [case["case"] for case in document["figures"]["cases"]] == [c.name for c in coverage.full_cases()]
 
 
 def test_the_command_writes_a_page_of_its_figures(tmp_path: Path) -> None:
