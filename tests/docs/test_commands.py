@@ -144,6 +144,7 @@ def test_sessions_that_pages_name_exist() -> None:
             assert set(line.split()) <= known, f"{page.name}: nox -s {line}"
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -99,6 +99,7 @@ def test_the_training_images_of_torchvisions_files(tmp_path: Path, monkeypatch: 
     np.testing.assert_allclose(load_reference(out).mean, expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_emoji_that_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     printed = build("--dataset", "emoji", "--rows", 10)

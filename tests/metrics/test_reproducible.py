@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import numpy as np
 import torch
@@ -49,6 +51,7 @@ def printed(hash_seed: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_two_processes_print_the_same_bits() -> None:
     first = printed("1")
     assert first.count("Estimate(") >= 14
