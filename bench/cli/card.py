@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ganqbench.cli.out_file import check_out
+
 
 @click.command()
 @click.argument("gans", nargs=-1, required=True)
@@ -26,6 +28,8 @@ def card(gans: tuple[str, ...], data: Path | None, out: Path) -> None:
     from ganqbench.zoo.registry import entry
 
     torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    check_out(out / "page")
     for name in gans:
         made = make_card(entry(name), data, home() / "data")
         click.echo(f"{made.write(out)}:")

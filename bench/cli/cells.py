@@ -44,6 +44,14 @@ class Named:
     suite: Suite
     record: Record | None = None
 
+    def check_ran(self) -> None:
+        """UserError where the record is of a cell that has no generator to show."""
+        if self.record is not None and self.record.status != "ok":
+            reason = (self.record.reason or "").rstrip(".")
+            raise UserError(
+                f"The cell of {self.cell} is {self.record.status}: {reason}.", "Take a cell that ran."
+            )
+
 
 def named_cell(text: str, gans: Gans) -> Named:
     """The cell of a record's file, or the one that a text names; UserError for neither."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,11 @@ def deploy(
     for name in runtimes:
         if name not in ENGINES:
             raise unknown_name("runtime", name, ENGINES)
+    if threads > (cores := _cores()):
+        raise UserError(
+            f"There {'is 1 core' if cores == 1 else f'are {cores} cores'} for {threads} threads.",
+            "Give --threads no more than that.",
+        )
     settings = Settings(tuple(runtimes) or ENGINES, threads, seconds, batch, seed)
     failed = False
     for text in cells:
@@ -76,12 +82,16 @@ def deploy(
         except (UserError, OSError) as error:
             if debugging():
                 raise
-            click.echo(told(error), err=True)
+            click.echo(f"{text}: {told(error)}" if len(cells) > 1 else told(error), err=True)
             failed = True
             continue
         click.echo(json.dumps(found.model_dump(mode="json")) if as_json else _table(text, found))
     if failed:
         ctx.exit(1)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _measured(text: str, gans: Gans, settings: Settings, *, keep: bool) -> Deploy:
@@ -97,6 +107,7 @@ def _measured(text: str, gans: Gans, settings: Settings, *, keep: bool) -> Deplo
     from ganqbench.records.deploy_schema import Deploy
 
     named = named_cell(text, gans)
+    named.check_ran()
     # What can't be deployed or replaced is refused before it costs minutes.
     if named.record is not None and not keep:
         check_place(named.record, Path(text))

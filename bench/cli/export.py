@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import click
 
 from ganqbench.cli.cells import named_cell
+from ganqbench.cli.out_file import check_out
 from ganqbench.cli.own_checkpoint import own_checkpoint
-from ganqbench.errors import UserError
 from ganqbench.harness.gans import Gans
 
 
@@ -40,15 +39,11 @@ def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> 
     from ganqbench.harness.export_cell import export_cell
     from ganqbench.records.store import put
 
+    check_out(out, [path for path in (Path(cell), gans.checkpoint) if path is not None])
     named = named_cell(cell, gans)
+    named.check_ran()
     if named.record is not None:
-        if named.record.status != "ok":
-            raise UserError(
-                f"The cell of {cell} is {named.record.status}: {named.record.reason}.",
-                "Export a cell that ran.",
-            )
         check_current(named.record, current_key(named.cell, named.suite, gans))
-    _check_writable(out)
     recorded = None if named.record is None else (named.record, Path(cell))
     found = export_cell(
         *(named.cell, named.suite, gans), rewrite=not plain, least_psnr=least_psnr, recorded=recorded
@@ -59,13 +54,3 @@ def export(gans: Gans, cell: str, out: Path, plain: bool, least_psnr: float) -> 
         f"against the quantized generator {found.parity.psnr:.1f} dB on {found.parity.n} items "
         f"(worst {found.parity.worst:.1f} dB, worst pixel {found.parity.worst_pixel} of 255)."
     )
-
-
-def _check_writable(out: Path) -> None:
-    """UserError where no file can be written beside `out`, so that this is told before any work."""
-    try:
-        tempfile.TemporaryFile(dir=out.parent).close()
-    except OSError as error:
-        raise UserError(
-            f"{out} can't be written: {error.strerror}.", "Choose another place with --out."
-        ) from error

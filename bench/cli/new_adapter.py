@@ -63,11 +63,16 @@ def _check(name: str) -> None:
     from ganqbench.adapter import adapter_names
 
     title = _title(name)
-    taken = keyword.iskeyword(name) or keyword.iskeyword(title) or title in _imported(SKELETON)
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or taken:
+    if not re.fullmatch(r"[a-z]([a-z0-9_]{0,39}[a-z0-9])?", name):
         raise UserError(
             f"{name!r} can't be an adapter's name.",
-            "Take lower-case letters, digits and underscores, a letter first, for example my_backend.",
+            "Take lower-case letters, digits and underscores, a letter first and no underscore last, "
+            "for example my_backend.",
+        )
+    if keyword.iskeyword(name) or keyword.iskeyword(title) or title in _imported(SKELETON):
+        raise UserError(
+            f"{name!r} is a word of Python's, or its class {title} would hide an import.",
+            "Take another name, for example my_backend.",
         )
     if name in adapter_names():
         raise UserError(

@@ -54,6 +54,7 @@ def build(
 
     Images reach the network resized by Pillow's antialiased bicubic filter to its own input size.
     """
+    from ganqbench.cli.out_file import check_out
     from ganqbench.errors import UserError
 
     if (images is None) == (dataset is None):
@@ -73,12 +74,13 @@ def build(
     images = images.resolve() if images else None
     if threads is not None:
         torch.set_num_threads(threads)
+    target = out or Path(f"reference-{images.name if images else dataset}-{extractor}.safetensors")
+    check_out(target)
     try:
         network = open_extractor(extractor, weights, download=download)
         pictures = (
             folder_pictures(images) if images else dataset_pictures(str(dataset), data, home() / "data")
         )
-        target = out or Path(f"reference-{images.name if images else dataset}-{extractor}.safetensors")
         with tqdm(pictures.open(), total=pictures.n, unit="image", disable=None) as bar:
             built = build_reference(pictures, network, np.random.default_rng(seed), rows, progress=bar)
         save_reference(target, built)

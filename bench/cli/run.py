@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,12 +111,12 @@ def run(
     from ganqbench.harness.ledger import Ledger
     from ganqbench.harness.own_suite import named_suite
     from ganqbench.harness.plan import make_plan
-    from ganqbench.harness.record_suite import kept_suite
+    from ganqbench.harness.record_suite import check_protocol, kept_suite
     from ganqbench.harness.skips import unjudged
     from ganqbench.harness.usable import Usable
     from ganqbench.home import home
     from ganqbench.records.text import printable
-    from ganqbench.suite import OWN
+    from ganqbench.suite import OWN, suite_names
 
     jobs = jobs or os.cpu_count() or 1
     executor = _executor(executor_name, jobs, scheduler, resources, shards)
@@ -123,7 +124,12 @@ def run(
         raise UserError("--arch says what a checkpoint is.", "Give --checkpoint FILE with it, or drop it.")
     zoo = Gans(checkpoint, arch, suite_name)
     suite = named_suite(OWN if checkpoint else suite_name, zoo)
+    inside = re.fullmatch(r"(.+)-v\d+", results.name)
+    if inside and inside[1] in (*suite_names(), OWN):
+        raise UserError(f"{results} is the folder of one suite.", f"Give the one above it: {results.parent}")
     folder = results / f"{suite.name}-v{suite.version}"
+    if checkpoint:
+        check_protocol(folder, suite)
     keep = ctx.with_resource(kept_suite(None if checkpoint or dry_run else suite_name, folder))
     cells = Filters(gans, adapters, methods, bits, seeds, recipes).select(suite)
     usable = Usable.of(cells)

@@ -22,15 +22,14 @@ def seeds(results: Path, as_json: bool) -> None:
     averaged over the seeds first), the standard deviation between seeds, and a 95 % interval of both.
     Influence values lie where a cell ran; without them the standard error is the most it can be.
     """
-    from ganqbench.errors import UserError
+    from ganqbench.cli.record_paths import check_path
     from ganqbench.harness.influence import FOLDER
     from ganqbench.harness.seed_rows import seed_rows
     from ganqbench.home import home
     from ganqbench.records.text import printable
     from ganqbench.records.validate import validate
 
-    if not results.is_dir():
-        raise UserError(f"There is no folder {results}.", "Give a folder of records.")
+    check_path(results, "Give a folder of records.")
     report = validate(results)
     for fault in report.faults:
         click.echo(printable(f"left out: {fault}"), err=True)

@@ -73,6 +73,8 @@ def verify(
 
     if inputs is not None and who is not None:
         raise UserError("A note says that the whole cell was run again.", "Drop --who or --inputs.")
+    if draw is not None and sample is None:
+        raise UserError("--draw is the seed of a sample.", "Give --sample N with it, or drop it.")
     records, faults = _records(paths, drawn=sample is not None)
     for fault in faults:
         click.echo(printable(fault), err=True)

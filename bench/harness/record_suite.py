@@ -12,8 +12,23 @@ from ganqbench.harness.gans import Gans
 from ganqbench.harness.own_suite import named_suite
 from ganqbench.records.command import SUITE_FILE
 from ganqbench.records.schema import Record
-from ganqbench.records.store import put
+from ganqbench.records.store import InvalidRecord, put, read, record_files
 from ganqbench.suite import OWN, Suite, load_suite, suite_names
+
+
+def check_protocol(folder: Path, suite: Suite) -> None:
+    """UserError where records of a user's checkpoint lie that another suite was measured for."""
+    for gan in suite.protocol:
+        for path in record_files(folder / gan):
+            try:
+                measured = read(path).provenance.suite
+            except InvalidRecord:  # the run itself will say so
+                continue
+            if measured != suite.digest(gan):
+                raise UserError(
+                    f"{path} was measured by another suite, whose numbers can't stand beside this one's.",
+                    "Give the --suite of that record, or another folder with --results.",
+                )
 
 
 @contextmanager
@@ -84,8 +99,9 @@ def record_suite(path: Path, record: Record, gans: Gans) -> Suite:
     if cell not in suite.cells():
         raise UserError(f"Suite {name} has no cell {cell.gan} {cell.label}.", "Take one that it has.")
     if suite.digest(cell.gan) != record.provenance.suite:
+        again = "Run its cell again with `ganqbench run`."
         raise UserError(
             f"The record of {cell} was measured by another protocol than {name} has.",
-            "Run its cell again with `ganqbench run`.",
+            f"Give the --suite it was run with: {record.provenance.command}" if suite.name == OWN else again,
         )
     return suite

@@ -1,6 +1,7 @@
 """Building the site: everything is written beside the old one, which gives way at the very end.
 
-Pages and tables that are made of the same as in the old site are taken from there.
+Pages and tables that are made of the same as in the old site are taken from there, and so is whatever
+somebody else put into its folder.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -65,8 +66,9 @@ def build(
     `matrix` is the file of the conformance tests that says which method holds where, `layers` the one
     of the sensitivities of layers, `docs` the folder of the built documentation, which is copied into
     the site; without them the pages don't speak of these. The same input gives the same bytes, whether
-    or not an earlier site is there to take pages from. Raises UserError if `out` holds something else
-    than an earlier site, which would be lost.
+    or not an earlier site is there to take pages from. What others put into an earlier site's folder
+    stays there, unless the site has a file of that name. Raises UserError if `out` holds something else
+    than an earlier site, or something that can't be taken over.
     """
     results, out = results.resolve(), out.resolve()
     _check(results, out)
@@ -82,10 +84,12 @@ def build(
             content = file.make() if old is None else old
             earlier.place(file.path, content, fresh)
             files.append(file.path)
-            if file.stamp:
-                made[file.path] = Made(of=file.stamp, sha256=sha256(content))
-                kept += [file.path] if old is not None else []
+            # The marker names copied files too, as made of themselves: the next build must know its own.
+            digest = sha256(content)
+            made[file.path] = Made(of=file.stamp or digest, sha256=digest)
+            kept += [file.path] if old is not None else []
         (fresh / MARKER).write_bytes(marker(made))
+        _take_over(out, fresh, earlier.pages)
         fresh.chmod(0o755)  # mkdtemp's 0700 would hide the site from a web server
         _swap(fresh, out)
     except BaseException:
@@ -199,6 +203,54 @@ def _beside(out: Path, kind: str) -> Path:
             f"{out.parent} can't be written to: {error.strerror or error}.",
             "Choose another folder with --out.",
         ) from error
+
+
+def _take_over(out: Path, fresh: Path, written: Container[str]) -> None:
+    """Put what others left in the old folder into the new one. Without a marker that is all it holds."""
+    if not out.exists():
+        return
+    try:
+        _carry(out, fresh, written)
+    except OSError as error:  # better no new site than one without it
+        raise UserError(
+            f"What else lies in {out} can't be taken over into the new site: {error}.",
+            "Move it elsewhere, or choose another folder with --out.",
+        ) from error
+
+
+def _carry(old: Path, fresh: Path, written: Container[str], below: str = "") -> None:
+    """Carry over whatever is not one of the files `written` by the earlier site; the new site's files win.
+
+    The old folder stays as it is, as it may be needed again.
+    """
+    with os.scandir(old) as found:
+        entries = list(found)
+    for entry in entries:
+        path, target = f"{below}{entry.name}", fresh / entry.name
+        taken = os.path.lexists(target)
+        if not entry.is_dir(follow_symlinks=False):
+            # The site writes no links: one in the place of its file is somebody's.
+            if not taken and not (path in written and entry.is_file(follow_symlinks=False)):
+                _same(Path(entry), target)
+        elif not taken:
+            target.mkdir()
+            _carry(Path(entry), target, written, f"{path}/")
+            # A folder goes with the last of its pages; one that was empty before is not the site's,
+            # and may matter: Git knows a repository by such.
+            if any(target.iterdir()) or not any(Path(entry).iterdir()):
+                shutil.copystat(entry, target)
+            else:
+                target.rmdir()
+        elif target.is_dir():
+            _carry(Path(entry), target, written, f"{path}/")
+
+
+def _same(old: Path, target: Path) -> None:
+    """The same file in another place, or the same link, wherever it leads."""
+    try:
+        os.link(old, target, follow_symlinks=False)
+    except OSError:  # a file system without hard links, or somebody else's file
+        shutil.copy2(old, target, follow_symlinks=False)
 
 
 def _swap(fresh: Path, out: Path) -> None:

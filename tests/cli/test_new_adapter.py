@@ -82,11 +82,12 @@ def test_it_passes_conformance_and_style_as_it_is(tmp_path: Path) -> None:
     [
         (["My-Backend"], "lower-case"),
         (["../evil"], "lower-case"),
-        (["class"], "lower-case"),
+        (["class"], "a word of Python's"),
         (["brevitas"], "already"),
         (["my_backend"], "not a checkout"),
-        (["none"], "can't be an adapter's name"),
-        (["skip"], "can't be an adapter's name"),
+        (["none"], "a word of Python's"),
+        (["skip"], "its class Skip would hide an import"),
+        (["ends_"], "can't be an adapter's name"),
         (["torch", "--out", "new"], "would hide it"),
     ],
 )

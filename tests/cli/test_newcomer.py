@@ -73,7 +73,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("validate newer", "has schema 99; this version reads 1 to", "1 fault."),
         ("verify nowhere.json", "no nowhere.json", "Give record files"),
         ("diff nowhere empty", "no nowhere", "Give two folders"),
-        ("seeds nowhere", "no folder nowhere", "Give a folder"),
+        ("seeds nowhere", "no nowhere", "Give a folder"),
     ],
 )
 def test_a_mistake_is_explained(say: Say, tmp_path: Path, words: str, problem: str, remedy: str) -> None:

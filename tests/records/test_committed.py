@@ -17,3 +17,9 @@ def test_those_of_the_present_suites_are_of_clean_checkouts() -> None:
     assert len(records) > 100
     edited = [str(record.cell) for record in records if record.provenance.dirty]
     assert edited == [], "commit what they were run with, and run these again"
+
+
+def test_every_delta_has_its_full_precision_beside_it() -> None:
+    """Without that record nothing could say that a delta is a difference."""
+    for folder in {path.parent for path in RESULTS.glob("*-v*/*/*.json")}:
+        assert folder.joinpath("fp32.baseline.FP32.s0.json").is_file(), folder

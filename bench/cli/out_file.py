@@ -1,0 +1,25 @@
+"""The file that a command is to write, looked at before any work."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from ganqbench.errors import UserError
+
+
+def check_out(out: Path, read: Iterable[Path] = ()) -> None:
+    """UserError where no file can be written beside `out`, or it is one of those that the command reads."""
+    for source in read:
+        if out.exists() and source.exists() and out.samefile(source):
+            raise UserError(
+                f"{out} is what the command reads, and would be overwritten.",
+                "Choose another file with --out.",
+            )
+    try:
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise UserError(
+            f"{out} can't be written: {error.strerror}.", "Choose another place with --out."
+        ) from error
