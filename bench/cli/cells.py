@@ -60,6 +60,7 @@ def named_cell(text: str, gans: Gans) -> Named:
     from ganqbench.cell import Cell
     from ganqbench.harness.own_suite import named_suite
     from ganqbench.harness.record_suite import record_suite
+    from ganqbench.records.text import sentence
 
     if text.endswith(".json"):
         record = read_record(Path(text))
@@ -80,7 +81,9 @@ def named_cell(text: str, gans: Gans) -> Named:
         parts = {**match.groupdict(), "suite": suite.name, "suite_version": suite.version}
         cell = Cell.model_validate({**parts, "seed": int(match["seed"])})
     except ValidationError as error:
-        raise UserError(f"{text!r} names no cell: {error.errors()[0]['msg']}.", "Check each part.") from error
+        raise UserError(
+            f"{text!r} names no cell: {sentence(error.errors()[0])}.", "Check each part."
+        ) from error
     return Named(cell, suite)
 
 

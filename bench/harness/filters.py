@@ -53,7 +53,8 @@ class Filters:
         for name in self.gans:
             _known("GAN of this suite", name, {cell.gan for cell in cells})
         for name in self.adapters:
-            _known("adapter", name, adapter_names())
+            new = f"A new one is entered in pyproject.toml and installed: nox -s adapter -- {name}."
+            _known("adapter", name, adapter_names(), new)
         for name in self.methods:
             _known("method of this suite", name, {cell.method for cell in cells})
         for name in self.recipes:
@@ -69,6 +70,7 @@ class Filters:
             _known("seed of this suite", str(seed), {str(cell.seed) for cell in cells})
 
 
-def _known(kind: str, name: str, known: Collection[str]) -> None:
+def _known(kind: str, name: str, known: Collection[str], more: str = "") -> None:
     if name not in known:
-        raise unknown_name(kind, name, known)
+        unknown = unknown_name(kind, name, known)
+        raise UserError(unknown.problem, f"{unknown.remedy} {more}".rstrip())

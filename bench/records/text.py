@@ -13,4 +13,4 @@ def printable(text: str) -> str:
 def sentence(fault: Any) -> str:
     """One of pydantic's errors: where, and what is wrong there."""
     where = ".".join(str(part) for part in fault["loc"]) or "the whole"
-    return f"{where}: {fault['msg']}"
+    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
