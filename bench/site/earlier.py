@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from ganqbench.records.canonical import sha256
 
 MARKER = ".ganqbench-site"
-"""A file that says a folder was made here, so that it may be replaced, and what its pages are made of."""
-_ABOUT = "Built by ganqbench; the next build replaces this folder."
+"""A file that says a folder was made here, lists the files that were, which may be replaced, and of what."""
+_ABOUT = "Built by ganqbench; the next build replaces the files listed here."
 
 
 class Made(BaseModel):
