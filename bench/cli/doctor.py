@@ -15,8 +15,9 @@ def doctor(ctx: click.Context) -> None:
     Exit status 1 when a toolkit is missing or an adapter broken; weights and networks that are not here yet
     are only told.
     """
-    from ganqbench.adapter import adapter_names, installed_version, load_adapter
+    from ganqbench.adapter import adapter_names, installed_version
     from ganqbench.errors import UserError
+    from ganqbench.harness.declared import declared
     from ganqbench.harness.missing_toolkits import pip_install
     from ganqbench.harness.pinned import THREADS
     from ganqbench.harness.provenance import hardware
@@ -32,7 +33,7 @@ def doctor(ctx: click.Context) -> None:
     rows = []
     for name in adapter_names():
         try:
-            rows.append(("Adapter", name, load_adapter(name).requires))
+            rows.append(("Adapter", name, declared(name).requires))
         except UserError as error:
             click.echo(f"Adapter   {name:<24} broken: {error}")
             missing = True

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 
-from ganqbench.adapter import Adapter, Skip, adapter_names, load_adapter
+from ganqbench.adapter import Adapter, Skip, adapter_names
 from ganqbench.cell import ARCHITECTURES, Bits, Cell
 from ganqbench.errors import UserError
+from ganqbench.harness.declared import declared, declines
 from ganqbench.recipes.recipe import RECIPES
 
 BITS = ("FP32", "W8A8", "W6A6", "W4A8", "W4A4", "W3A8", "W2A8")
@@ -62,7 +64,7 @@ def _methods(broken: list[UserError]) -> list[dict[str, Any]]:
     rows = []
     for name in adapter_names():
         try:
-            rows += _rows(load_adapter(name))
+            rows += _rows(declared(name))
         except UserError as error:
             broken.append(error)
     return rows
@@ -83,7 +85,7 @@ def _rows(adapter: Adapter) -> list[dict[str, Any]]:
             "requires": list(adapter.requires),
             "requirement": "; ".join(filter(None, [*adapter.requires, method.requirement])),
             "installed": not missing,
-            "support": _support(name, adapter, adapter.skip if missing else adapter.declines),
+            "support": _support(name, adapter, adapter.skip if missing else partial(declines, adapter)),
         }
         for name, method in adapter.methods.items()
     ]
@@ -91,7 +93,7 @@ def _rows(adapter: Adapter) -> list[dict[str, Any]]:
 
 def _takes(adapter: Adapter, method: str, bits: str) -> bool:
     """Whether the adapter accepts these bits on any architecture, whatever is installed here."""
-    return any(adapter.declines(_cell(adapter, method, bits, arch)) is None for arch in ARCHITECTURES)
+    return any(declines(adapter, _cell(adapter, method, bits, arch)) is None for arch in ARCHITECTURES)
 
 
 def _support(method: str, adapter: Adapter, ask: Callable[[Cell], Skip | None]) -> dict[str, str]:

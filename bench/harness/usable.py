@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ganqbench.adapter import BrokenAdapter, load_adapter
+from ganqbench.adapter import BrokenAdapter
 from ganqbench.cell import Cell
+from ganqbench.harness.declared import declared, declines
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ class Usable:
         faults: dict[str, BrokenAdapter] = {}
         for name in dict.fromkeys(cell.adapter for cell in asked):
             try:
-                adapter = load_adapter(name)
+                adapter = declared(name)
                 for cell in asked:
                     if cell.adapter == name and cell.method in adapter.methods and not adapter.missing:
-                        adapter.declines(cell)
+                        declines(adapter, cell)
             except BrokenAdapter as error:
                 faults[name] = error
         left = tuple(cell for cell in asked if cell.adapter not in faults)

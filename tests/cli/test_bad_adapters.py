@@ -40,9 +40,18 @@ BAD = {
     "another kind": (GOOD.replace('"t", "ptq", "r"', '"t", "magic", "r"'), "known kind"),
     "supports raises": (GOOD + "\n    def supports(self, cell):\n        return self.nothing\n", "nothing"),
     "supports answers": (GOOD + "\n    def supports(self, cell):\n        return False\n", "False"),
+    "supports gives no reason": (
+        GOOD.replace("import Adapter", "import Skip, Adapter")
+        + "\n    def supports(self, cell):\n        return Skip('')\n",
+        "gives no reason",
+    ),
+    "a version": (GOOD.replace("requires = ()", "requires = ('torch>=2',)"), "and not 'torch>=2'"),
+    "a forgotten comma": (GOOD.replace('"r")', '"r", exempt=("linear0"))'), "no tuple of modules' names"),
+    "no title": (GOOD.replace('"t",', "None,"), "the title of its method 'ptq' is None"),
     "no adapter": ("class Mine:\n    name = 'mine'\n", "not an Adapter of that name"),
 }
-NAMES = {fault: f"bad_{place}" for place, fault in enumerate(BAD)}
+NAMES = {fault: f"bad_{place}" for place, fault in enumerate(BAD)} | {"capitals": "BadName"}
+BAD["capitals"] = GOOD, "its name is not made of lower-case letters"
 
 
 def named(code: str, name: str) -> str:

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import matrix
 
-from ganqbench.adapter import load_adapter
 from ganqbench.errors import UserError
+from ganqbench.harness.declared import declared
 
 ENTRIES = pytest.StashKey[list[matrix.Entry]]()
 
@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen = config.option.adapter = contributed.register(Path(chosen), stage)
     if chosen:
         try:
-            load_adapter(chosen)
+            declared(chosen)
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
 
