@@ -24,7 +24,7 @@ def own_checkpoint(command: Callable[Concatenate[Gans, P], T]) -> Callable[P, T]
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="The generator that records of suite `own` were measured on.",
     )
-    @click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
+    @click.option("--arch", help="Architecture that the checkpoint has to be of.")
     @click.option("--suite", "suite_name", help="Suite that was run on the checkpoint [mini].")
     @wraps(command)
     def with_gans(*arguments: P.args, **options: P.kwargs) -> T:

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Run the suite's methods on the generator in this file instead.",
 )
-@click.option("--arch", help="Architecture of the checkpoint, where the file doesn't tell.")
+@click.option("--arch", help="Architecture that the checkpoint has to be of.")
 @click.option("--offline", is_flag=True, help="Never download: a GAN whose weights are not here is an error.")
 @click.option("--here", is_flag=True, help="Run again what another machine recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganqbench.errors import UserError
-from ganqbench.zoo.file_kind import AGAIN, ZIP, refuse_text
+from ganqbench.zoo.file_kind import ZIP, refuse_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +25,11 @@ _MARKS = {
     "studiogan-sagan": r"linear0\.(parametrizations\.)?weight|blocks\.0\.0\.conv2d1\.",
     "cyclegan-resnet": r"model\.\d+\.(conv_block\.|weight$)",
 }
+
+
+_PASS = (
+    "Pass a StyleGAN2-ADA .pkl, a .pth of a state_dict or safetensors; if it was downloaded, fetch it again."
+)
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,22 @@ def _safetensors(path: Path) -> OfficialCheckpoint:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is no whole safetensors file: {error}.", _PASS) from error
+    try:
         kwargs = json.loads(metadata.get("kwargs", "{}"))
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no whole safetensors file: {error}.", AGAIN) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"The metadata `kwargs` of {path} is no JSON: {error}.", "Write the arguments as a JSON object."
+        ) from error
     if not isinstance(kwargs, dict):
         raise UserError(f"The metadata `kwargs` of {path} is no JSON object.", "Write the arguments by name.")
-    return OfficialCheckpoint(metadata.get("arch") or _recognise(path, state), state, kwargs)
+    arch = metadata.get("arch") or _recognise(path, state)
+    if arch not in _MARKS:
+        raise UserError(
+            f"The metadata of {path} says that it is of {arch!r}.", f"Known are {', '.join(_MARKS)}."
+        )
+    return OfficialCheckpoint(arch, state, kwargs)
 
 
 def _torch(path: Path) -> OfficialCheckpoint:
@@ -85,7 +100,7 @@ def _torch(path: Path) -> OfficialCheckpoint:
     except pickle.UnpicklingError as error:
         raise _unreadable(path, error) from error
     except Exception as error:  # torch reports damaged files in many ways
-        raise UserError(f"{path} is truncated or damaged: {_reason(error)}.", AGAIN) from error
+        raise UserError(f"{path} is truncated or damaged: {_reason(error)}.", _PASS) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     state = _tensors(path, content)
@@ -133,7 +148,7 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     """The error for a pickle that broke off; torch's own refusals name the global in their text."""
     if found := re.search(r"(?:GLOBAL|unsupported class) ([\w.]+)", str(error)):
         return _forbidden(path, found[1])
-    return UserError(f"{path} is truncated, damaged or no checkpoint: {_reason(error)}.", AGAIN)
+    return UserError(f"{path} is truncated, damaged or no checkpoint: {_reason(error)}.", _PASS)
 
 
 def _tensors(path: Path, content: object) -> dict[str, Tensor]:

@@ -219,3 +219,21 @@ def test_numpy_values_are_plain_data(evil, tmp_path):
     path.write_bytes(pickle.dumps(np.array([evil], dtype=object)))
     with pytest.raises(UserError):
         read_official(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "problem", "remedy"),
+    [
+        ({"kwargs": "{img_resolution: 32}"}, "The metadata `kwargs` of .* is no JSON: ", "as a JSON object"),
+        ({"kwargs": "[32]"}, "is no JSON object", "by name"),
+        ({"arch": "stylegan2"}, "says that it is of 'stylegan2'", "Known are stylegan2-ada"),
+    ],
+)
+def test_metadata_that_says_nothing_is_named_and_the_file_is_left_in_peace(
+    metadata: dict[str, str], problem: str, remedy: str, tmp_path
+) -> None:
+    save_file({"synthesis.b4.const": torch.zeros(2)}, tmp_path / "my.safetensors", metadata)
+    with pytest.raises(UserError, match=problem) as told:
+        read_official(tmp_path / "my.safetensors")
+    assert remedy in told.value.remedy
+    assert "Delete" not in told.value.remedy
