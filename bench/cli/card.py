@@ -28,8 +28,7 @@ def card(gans: tuple[str, ...], data: Path | None, out: Path) -> None:
     from ganqbench.zoo.registry import entry
 
     torch.set_num_threads(1)
-    out.mkdir(parents=True, exist_ok=True)
-    check_out(out / "page")
+    check_out(out / "page", new_folders=True)
     for name in gans:
         made = make_card(entry(name), data, home() / "data")
         click.echo(f"{made.write(out)}:")

@@ -75,7 +75,7 @@ def build(
     if threads is not None:
         torch.set_num_threads(threads)
     target = out or Path(f"reference-{images.name if images else dataset}-{extractor}.safetensors")
-    check_out(target)
+    check_out(target, new_folders=True)
     try:
         network = open_extractor(extractor, weights, download=download)
         pictures = (

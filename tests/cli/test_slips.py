@@ -65,7 +65,7 @@ def test_an_export_overwrites_neither_the_record_nor_the_checkpoint(
         (verify, [str(RECORD), "--draw", "7"], "--draw is the seed of a sample"),
         (run, ["--results", str(RECORD.parents[1]), "--dry-run"], "is the folder of one suite"),
         (seeds, ["/"], "There is no record in"),
-        (build, ["--dataset", "cifar10", "--out", "/nowhere/r.safetensors"], "can't be written"),
+        (build, ["--dataset", "cifar10", "--out", "/proc/new/r.safetensors"], "can't be written"),
     ],
 )
 def test_what_can_not_be_meant_is_told_first(

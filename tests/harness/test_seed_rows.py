@@ -82,5 +82,5 @@ def test_the_command_says_both_sources_apart(tmp_path: Path, monkeypatch: pytest
     assert "at most" not in words
     document = json.loads(run.invoke(command, [str(tmp_path / "results"), "--json"]).output)
     assert [(each["mean"], each["exact"], each["seeds"]) for each in document] == [(0.75, True, 3)]
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="There is no "):
         run.invoke(command, [str(tmp_path / "absent")], catch_exceptions=False)
