@@ -32,6 +32,7 @@ def test_full_precision_takes_four_bytes_for_each_value(generator: StyleGAN2) ->
     assert any(op.exempt for op in report.ops)  # demodulation and filters, which follow from what is stored
 
 
+@pytest.mark.slow
 def test_methods_of_the_same_widths_take_as_much(generator: StyleGAN2) -> None:
     """However they demodulate: by rounded weights or by those of full precision."""
     sizes = {}

@@ -128,7 +128,13 @@ ALL = [
 ]
 
 
-@pytest.mark.parametrize("means", ALL)
+SECONDS = {by_lists, by_numbers, by_pairs}
+"""These take seconds: they go through the values one by one."""
+
+
+@pytest.mark.parametrize(
+    "means", [pytest.param(one, marks=[pytest.mark.slow] if one in SECONDS else []) for one in ALL]
+)
 def test_a_layer_in_full_precision_beside_its_decoy(
     plain: nn.Module, images: Tensor, quantize: Quantize, means: Any
 ) -> None:

@@ -116,7 +116,7 @@ def _short_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     from ganqbench.adapters import _learned_rounding
     from ganqbench.adapters.ganq import adaround, distill, reconstruct
 
-    monkeypatch.setattr(adaround, "ITERATIONS", 40)
+    monkeypatch.setattr(adaround, "ITERATIONS", 20)
     monkeypatch.setattr(distill, "STEPS", 10)
     monkeypatch.setattr(reconstruct, "Plan", partial(reconstruct.Plan, iterations=30, step_iterations=8))
-    monkeypatch.setattr(_learned_rounding, "Rounding", partial(_learned_rounding.Rounding, steps=40))
+    monkeypatch.setattr(_learned_rounding, "Rounding", partial(_learned_rounding.Rounding, steps=15))

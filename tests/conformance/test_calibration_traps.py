@@ -69,14 +69,14 @@ def test_onnxruntime_reduced_ranges_leave_weights_of_seven_bits(at: wb.Case) -> 
     assert largest == {"ptq-minmax": 127, "ptq-minmax-7bit": 64}
 
 
-@wb.beside(wb.Case("brevitas", "gptq", "sagan"))
+@wb.beside(wb.Case("brevitas", "gptq", "cyclegan"))
 def test_brevitas_gptq_gains_from_the_calibration_that_it_gets(
     at: wb.Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With two small batches it may lose: here each layer sees all of them, and no layer is worse off."""
+    """With convolutions alone: linear layers have more inputs than there are items, and may lose."""
     clever = wb.quantized(at, "W4A8")
     monkeypatch.setattr(brevitas_adapter, "_round_columns", lambda *_: None)
-    assert decibels(clever, "sagan") > decibels(wb.quantize(at, "W4A8"), "sagan") + 0.3
+    assert decibels(clever, "cyclegan") > decibels(wb.quantize(at, "W4A8"), "cyclegan") + 0.3
 
 
 @wb.beside(wb.Case("modelopt", "smoothquant", "sagan"))

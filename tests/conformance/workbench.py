@@ -32,7 +32,7 @@ def _cyclegan() -> Generator:
 
 
 def _sagan() -> Generator:
-    generator = SAGAN((32, 16, 16), z_dim=16, classes=4, attention=(1,))
+    generator = SAGAN((32, 16), z_dim=16, classes=4, attention=(1,))
     for module in generator.modules():
         if isinstance(module, SelfAttention):
             nn.init.constant_(module.sigma, 0.5)  # attention starts switched off
@@ -40,7 +40,7 @@ def _sagan() -> Generator:
 
 
 def _stylegan2() -> Generator:
-    return StyleGAN2((16, 16, 8), z_dim=16, w_dim=16, mapping_layers=2)
+    return StyleGAN2((12, 16), z_dim=16, w_dim=16, mapping_layers=2)
 
 
 # A new architecture is one line here.

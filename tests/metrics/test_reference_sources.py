@@ -160,6 +160,7 @@ def inception(images: Path, out: Path) -> str:
     return build("--images", images, "--extractor", "inception", "--download", "--out", out)
 
 
+@pytest.mark.slow
 def test_inceptions_weights_are_downloaded_once_and_kept(
     mirror: tuple[Path, str], images: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
