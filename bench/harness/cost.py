@@ -1,8 +1,8 @@
 """What a cell will cost, from cells that were measured.
 
-Each phase of a measured cell is scaled to the planned one by the work it does: images times
-multiply-accumulates per image. Cells that are most alike count: same GAN, method and bits if there are
-any, else the nearest kind that there is.
+Each phase of a measured cell is scaled to the planned one by the work it does: images, or items that
+a recipe trains on, times multiply-accumulates per image. Cells that are most alike count: same GAN,
+method and bits if there are any, else the nearest kind that there is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from statistics import median
 
 from ganqbench.cell import Cell
 from ganqbench.protocol import Protocol
+from ganqbench.recipes.recipe import RECIPES
 from ganqbench.records.schema import Record
 from ganqbench.records.validate import validate
 
@@ -35,7 +36,9 @@ KINDS: Sequence[tuple[str, Likeness]] = (
     ("same method", _same_method),
     ("same GAN", lambda a, b: a.gan == b.gan and a.recipe == b.recipe),
     ("same architecture", lambda a, b: a.architecture == b.architecture and a.recipe == b.recipe),
-    ("any", lambda a, b: True),
+    ("same GAN, another recipe", lambda a, b: a.gan == b.gan and bool(a.recipe) and bool(b.recipe)),
+    ("another recipe", lambda a, b: bool(a.recipe) and bool(b.recipe)),
+    ("any", lambda a, b: not a.recipe),
 )
 UNCOUNTED_START_S = 4.0
 """Start of a process, where a record of the first schema does not say how long it took."""
@@ -103,6 +106,8 @@ class CostModel:
                 continue
             count = {"quantize": "calibrate", "audit": "batch", "evaluate": "final"}.get(name)
             factor = self._ratio(record, cell, protocol, count) if count else 1.0
+            if name == "fine-tune":
+                factor = self._growth(record, cell, protocol) * _training(cell, record.cell)
             wall += factor * phase.wall_s
             cpu += factor * phase.cpu_s
         if "start" not in record.cost.phases:
@@ -127,9 +132,13 @@ class CostModel:
         """How much more work a planned cell does than a recorded one, by that count of images."""
         before = record.provenance.protocol
         images = getattr(protocol, count) / max(1, before.get(count, getattr(protocol, count)))
+        return float(images * self._growth(record, cell, protocol))
+
+    def _growth(self, record: Record, cell: Cell, protocol: Protocol) -> float:
+        """How many times the multiply-accumulates of a recorded cell's image a planned one's has."""
         assert record.audit is not None
         own = record.audit.macs or 1
-        return float(images * self._macs(cell, protocol.resolution, default=own) / own)
+        return self._macs(cell, protocol.resolution, default=own) / own
 
     def _macs(self, cell: Cell, resolution: int, default: float) -> float:
         """Multiply-accumulates of one image, which grow as its area."""
@@ -146,6 +155,15 @@ def _macs_per_pixel(records: Iterable[Record]) -> dict[str, float]:
             for name in (each.cell.gan, each.cell.architecture):
                 found[name].append(each.audit.macs / side**2)
     return {name: median(values) for name, values in found.items()}
+
+
+def _training(cell: Cell, measured: Cell) -> float:
+    """How many times the items that a measured cell was trained on a planned one is."""
+    if cell.recipe is None:
+        return 0.0
+    recipes = [RECIPES.get(each.recipe or "") for each in (cell, measured)]
+    own, other = (recipe.steps * recipe.batch if recipe else None for recipe in recipes)
+    return 1.0 if own is None or other is None else own / other  # a recipe of before is not known here
 
 
 def cached_bytes(protocol: Protocol) -> int:

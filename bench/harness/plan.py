@@ -75,7 +75,7 @@ def make_plan(
     gans: Gans = ZOO,
 ) -> Plan:
     """Compare the cells with the records in `results`; raises UserError if one of them, or an adapter,
-    can't be read.
+    can't be read, or the suite asks a GAN for a resolution that it has not.
 
     A record is current when its key is the cell's key, its image lies beside it and, where `ledger` is
     given, its hash is in it. Failed cells are always run again.
@@ -87,6 +87,7 @@ def make_plan(
     for cell in cells:
         if (cell.gan, cell.adapter) not in expected:
             entry = gans.entry(cell.gan)
+            entry.inputs("final", suite.protocol[cell.gan].resolution)  # refuses a size that it hasn't
             expected[cell.gan, cell.adapter] = expectation(
                 cell, entry, adapters[cell.adapter], suite.protocol[cell.gan]
             )

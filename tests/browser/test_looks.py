@@ -26,10 +26,7 @@ PAGES = [
 
 @pytest.mark.parametrize(
     ("path", "width", "scheme"),
-    [
-        *((str(BOARD), *screen) for screen in SCREENS),
-        *((path, *screen) for path in PAGES for screen in (SCREENS[0], SCREENS[3])),
-    ],
+    [(path, *screen) for path in (str(BOARD), *PAGES) for screen in SCREENS],
 )
 def test_everybody_can_use_it(site: Path, look: Open, path: str, width: int, scheme: str) -> None:
     page = look(site / path, width=width, scheme=scheme)

@@ -18,7 +18,7 @@ MOST = {"W8A8": 0.28, "W4A8": 0.16}
 """Share of the full-precision file."""
 
 
-GANS = ("stylegan2-cifar10", "sagan-cifar10", "cyclegan-edges2emoji", "cyclegan-vintagify")
+GANS = ("stylegan2-cifar10", "sagan-cifar10", "cyclegan-edges2emoji")
 SIDE = 32
 """Pixels of the images that convolutional generators are traced with: files don't depend on them."""
 

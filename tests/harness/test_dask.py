@@ -108,11 +108,13 @@ def test_a_cell_that_its_worker_never_ended_says_how_often_it_was_tried() -> Non
         assert words in document["reason"]
 
 
-def test_a_cell_in_parts_gives_the_same_numbers_to_the_bit(process: Command, tmp_path: Path) -> None:
+def test_a_cell_in_parts_gives_the_same_numbers_to_the_bit(
+    command: Command, process: Command, tmp_path: Path
+) -> None:
     """With a feature network, so that features, distances and their intervals are joined too."""
     suite = tmp_path / "parts.toml"
     suite.write_text(PARTS)
-    whole = process("run", "--suite", str(suite), "--results", "whole")
+    whole = command("run", "--suite", str(suite), "--results", "whole")
     parts = process(
         *("run", "--suite", str(suite), "--results", "parts", "--executor", "dask"),
         *("--shards", "2", "--jobs", "2"),

@@ -81,6 +81,35 @@ def test_the_nearest_kind_of_cell_counts_and_is_named(measured: Record, baseline
     assert CostModel([measured]).cost(baseline.cell, protocol) is None
 
 
+def test_a_training_costs_by_its_steps(measured: Record) -> None:
+    fine_tune = measured.cost.phases["evaluate"].model_copy(update={"wall_s": 80.0, "cpu_s": 80.0})
+    phases = {**measured.cost.phases, "fine-tune": fine_tune}
+    trained = measured.model_copy(
+        update={
+            "cell": measured.cell.model_copy(update={"recipe": "distill"}),
+            "cost": measured.cost.model_copy(update={"phases": phases}),
+        }
+    )
+    model, protocol = CostModel([trained]), protocol_of(measured)
+
+    def found(**change: object) -> Cost:
+        cost = model.cost(trained.cell.model_copy(update=change), protocol)
+        assert cost is not None
+        return cost
+
+    whole = found()
+    for recipe, times in (("distill-short", 1 / 4), ("distill-long", 4)):
+        other = found(recipe=recipe)
+        assert other.basis == "same GAN, another recipe"
+        assert other.wall_s - whole.wall_s == pytest.approx((times - 1) * 80)
+    assert found(recipe="distill-short", gan="sagan-cifar10").basis == "another recipe"
+    assert found(recipe="of-before").wall_s == whole.wall_s
+    plain = found(recipe=None)
+    assert (plain.basis, plain.wall_s) == ("any", pytest.approx(whole.wall_s - 80))
+    # A training is like none that was measured without one.
+    assert CostModel([measured]).cost(trained.cell, protocol) is None
+
+
 def test_cells_wait_for_their_baseline_and_workers_share_the_rest(tmp_path: Path) -> None:
     suite = load_suite("mini")
     items = make_plan(suite, suite.cells(), tmp_path).todo
@@ -100,7 +129,8 @@ def test_skipped_and_unknown_cells_are_told_apart(tmp_path: Path, measured: Reco
     plan = make_plan(suite, suite.cells(), tmp_path)
     found = forecast(plan.todo, CostModel([measured]), 2, runs_somewhere)
     assert found.cells == len(suite.cells())
-    assert found.unknown == len(suite.protocol)  # no baseline was measured
+    # Neither a baseline was measured nor a training.
+    assert found.unknown == len(suite.protocol) + sum(cell.recipe is not None for cell in suite.cells())
     assert "nothing measured is like" in str(found)
     assert str(forecast(plan.todo, CostModel([]), 2)) == "no cell like these was ever measured"
     assert str(forecast([], CostModel([]), 2)) == "nothing to run"

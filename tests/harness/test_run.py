@@ -196,6 +196,18 @@ def test_photographs_are_cut_to_the_size_that_the_suite_asks_for(
     assert (record.preview.items, record.preview.width, record.preview.height) == (4, 4 * 32, 32)
 
 
+def test_a_size_that_the_generator_has_not_stops_the_run_before_it_begins(
+    make_suite: MakeSuite, command: Command, tmp_path: Path
+) -> None:
+    suite = make_suite(["faulty.honest"])
+    suite.write_text(suite.read_text().replace("resolution = 64", "resolution = 32"))
+    for words in (("run",), ("plan",)):
+        done = command(*words, "--suite", str(suite))
+        assert done.returncode == 1
+        assert "cyclegan-edges2emoji works at 64 pixels, not 32" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
 def test_dry_run_writes_nothing(make_suite: MakeSuite, command: Command, tmp_path: Path) -> None:
     done = command("run", "--suite", str(make_suite(["faulty.honest"])), "--dry-run")
     assert done.returncode == 0
