@@ -83,11 +83,14 @@ def make_plan(
     trusted = ledger.hashes() if ledger is not None else None
     # An adapter that is broken or registered twice says so before its source is read.
     adapters = {name: load_adapter(name) for name in dict.fromkeys(cell.adapter for cell in cells)}
+    for name in dict.fromkeys(cell.gan for cell in cells):
+        entry, resolution = gans.entry(name), suite.protocol[name].resolution
+        if resolution != entry.resolution:  # to read inputs takes a moment
+            entry.inputs("final", resolution)
     expected: dict[tuple[str, str], Expected] = {}
     for cell in cells:
         if (cell.gan, cell.adapter) not in expected:
             entry = gans.entry(cell.gan)
-            entry.inputs("final", suite.protocol[cell.gan].resolution)  # refuses a size that it hasn't
             expected[cell.gan, cell.adapter] = expectation(
                 cell, entry, adapters[cell.adapter], suite.protocol[cell.gan]
             )

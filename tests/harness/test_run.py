@@ -15,7 +15,8 @@ from command_line import records, until
 from ganqbench.records.store import read, record_files
 from ganqbench.records.validate import validate
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Done = subprocess.CompletedProcess[str]
+Command = Callable[..., Done]
 MakeSuite = Callable[..., Path]
 
 
@@ -27,15 +28,13 @@ def of_photographs(suite: Path) -> Path:
 
 
 @pytest.fixture
-def faulty_run(make_suite: MakeSuite, command: Command, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+def faulty_run(full_precision_there: None, make_suite: MakeSuite, command: Command) -> Done:
     names = ["honest", "fp32", "none", "nan", "shape", "raises", "exits", "killed"]
     suite = make_suite([f"faulty.{name}" for name in names] + ["absent.ptq"])
     return command("run", "--suite", str(suite), "--jobs", "2")
 
 
-def test_each_fault_is_one_record_and_the_rest_goes_on(
-    faulty_run: subprocess.CompletedProcess[str], tmp_path: Path
-) -> None:
+def test_each_fault_is_one_record_and_the_rest_goes_on(faulty_run: Done, tmp_path: Path) -> None:
     found = records(tmp_path / "results")
     status = {label.split(".")[1]: record.status for label, record in found.items()}
     reason = {label.split(".")[1]: record.reason or "" for label, record in found.items()}
