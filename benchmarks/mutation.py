@@ -34,7 +34,7 @@ TESTS = {
         "tests/audit/test_adversaries.py",
         "tests/audit/test_packed_size.py",
     ),
-    "ganqbench.audit.operands": ("tests/audit",),
+    "ganqbench.audit.operands": ("tests/audit/test_operands.py", "tests/audit/test_grid.py"),
     "ganqbench.metrics.interval": ("tests/metrics/test_interval.py",),
     "ganqbench.metrics.judgement": ("tests/metrics/test_judgement.py",),
     "ganqbench.metrics.seeds": ("tests/metrics/test_seeds.py",),
