@@ -38,7 +38,7 @@ TESTS = {
     "ganqbench.metrics.interval": ("tests/metrics/test_interval.py",),
     "ganqbench.metrics.judgement": ("tests/metrics/test_judgement.py",),
     "ganqbench.metrics.seeds": ("tests/metrics/test_seeds.py",),
-    "ganqbench.records.rules": ("tests/records",),
+    "ganqbench.records.rules": ("tests/records/test_audit_rules.py", "tests/records/test_rules.py"),
     "ganqbench.records.bounds": ("tests/records",),
     "ganqbench.records.schema": ("tests/records",),
     "ganqbench.records.deploy_schema": ("tests/records",),

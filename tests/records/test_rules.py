@@ -16,7 +16,7 @@ from ganqbench.harness.filters import Filters
 from ganqbench.records.acceptance import Published
 from ganqbench.records.bounds import BOUNDS, metric_faults
 from ganqbench.records.canonical import content_hash
-from ganqbench.records.rules import identity_faults
+from ganqbench.records.rules import PSNR_CAP, VISIBLE_BITS, identity_faults, rule_faults
 from ganqbench.records.schema import Metric, Record
 from ganqbench.records.store import MAX_BYTES, parse, preview_path, seal, write
 from ganqbench.records.validate import validate
@@ -47,6 +47,32 @@ def metric(value: float, **more: Any) -> dict[str, Any]:
 )
 def test_metrics_that_contradict_each_other_are_refused(metrics: dict[str, Any], expected: str) -> None:
     assert expected in faults(edited("metrics", metrics))
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"psnr": metric(31), "mae": metric(20, worst=40)},
+        {"psnr": metric(31, worst=30), "mae": metric(20)},
+        {"psnr": metric(31, worst=16.089), "mae": metric(20, worst=40)},
+    ],
+)
+def test_the_worst_image_may_be_left_out_or_as_bad_as_it_can(metrics: dict[str, Any]) -> None:
+    parse(edited("metrics", metrics), Path("x.json"))
+
+
+@pytest.mark.parametrize(("bits", "visible"), [(VISIBLE_BITS, True), (VISIBLE_BITS + 1, False)])
+def test_images_that_all_stayed_need_bits_that_nobody_sees(bits: int, visible: bool) -> None:
+    """And where pixels may stay, the other metrics say nothing against it."""
+    cell = {**document()["cell"], "bits": f"W{bits}A{bits}"}
+    same = {"psnr": metric(PSNR_CAP), "mae": metric(0), "ssim": metric(1)}
+    assert ("nothing runs at" in "".join(rule_faults(sealed(cell, same)))) == visible
+    changed = {"psnr": metric(60), "mae": metric(1), "ssim": metric(1)}
+    assert ("no image changed" in "".join(rule_faults(sealed(cell, changed)))) == visible
+
+
+def sealed(cell: dict[str, Any], metrics: dict[str, Any]) -> Record:
+    return seal(document(cell=cell, metrics=metrics))
 
 
 @pytest.mark.parametrize("name", BOUNDS)
