@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from ganqbench.suite import load_suite
+
 
 def call(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -23,8 +25,12 @@ def call(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("what", "name"), [("gans", "cyclegan-vintagify"), ("suites", "mini"), ("recipes", "distill")]
 )
 def test_list_names_what_there_is(what: str, name: str) -> None:
-    assert name in call("list", what).stdout
     assert name in {row["name"] for row in json.loads(call("list", what, "--json").stdout)}
+
+
+def test_a_list_for_people_has_a_title_beside_each_name() -> None:
+    (line,) = (line for line in call("list", "suites").stdout.splitlines() if line.startswith("mini "))
+    assert load_suite("mini").title in line
 
 
 def test_list_methods_tells_backend_kind_and_reference() -> None:
@@ -52,7 +58,7 @@ def test_doctor_finds_everything_that_the_suites_need() -> None:
 
 
 def test_an_error_shows_its_traceback_only_when_asked() -> None:
-    plain, debug = call("run", "--suite", "nope"), call("--debug", "run", "--suite", "nope")
+    plain, debug = call("validate", "nowhere"), call("--debug", "validate", "nowhere")
     assert plain.returncode == 1
     assert debug.returncode == 1
     assert "Traceback" not in plain.stderr
