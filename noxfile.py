@@ -97,7 +97,7 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def stress(session: nox.Session) -> None:
-    """Faults and scale at full size, into docs/stress.json: nox -s stress [-- grid kills mutants records]."""
+    """Faults and scale at full size, into docs/stress.json: nox -s stress [-- PART ...]."""
     install(session)
     python(session, "-P", "benchmarks/stress.py", *session.posargs)
 

@@ -5,6 +5,7 @@
               doubles a record
     mutants   1,000 records with something wrong, of which a test holds that none crashes `validate` or the
               site and none passes that breaks a rule
+    commands  what the docs tell people to type, at full length where the tests ask for a plan or a part
     records   10,000 records: time of `validate`, memory of the site
 
 Run `grid` and `records` on a machine that does nothing else. Each part enters its figures with command, date
@@ -195,6 +196,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "grid": grid,
     "kills": lambda: tested("tests/harness/test_faults.py::test_random_kills_lose_and_double_nothing"),
     "mutants": lambda: tested("tests/records/test_mutants.py"),
+    "commands": lambda: tested("tests/docs/test_commands.py::test_commands_run"),
     "records": records,
 }
 

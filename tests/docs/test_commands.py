@@ -1,7 +1,13 @@
-"""What the docs tell people to type is understood, their Python runs, and no page or link is lost."""
+"""What the docs tell people to type is understood, their Python runs, and no page or link is lost.
+
+In the stress session (GANQBENCH_STRESS) commands that measure do so as they stand there; here they are asked
+for their plan, or for less.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import shutil
@@ -90,34 +96,61 @@ def test_every_training_is_described() -> None:
     assert {words.split()[0] for words in trainings()} == set(train.commands)
 
 
+WHOLE = bool(os.environ.get("GANQBENCH_STRESS"))
+FIGURES = os.environ.get("GANQBENCH_FIGURES")
+"""Where the stress session wants to read what was counted."""
+
+
 def runnable() -> list[str]:
-    """Commands that need nothing but this checkout; what would measure is asked for its plan, or for less."""
+    """Commands that need nothing but this checkout."""
     found = set()
     for words in sorted({words for _, words in commands()}):
-        if re.search(r"\b(new-adapter|my\.pkl|mine-v0|tcp://|fresh/)|--download|ganqbench deploy ", words):
-            continue  # `deploy` takes minutes and writes into the record
-        plan = " --dry-run" if " run " in words and "--dry-run" not in words else ""
-        part = " --inputs 64" if " verify " in words and "--inputs" not in words else ""
-        one = re.sub(r"--sample \d+( --draw \d+)?", "--sample 1 --draw 7", words)
-        found.add(one + plan + part)
+        if re.search(r"\b(new-adapter|my\.pkl|mine-v0|tcp://|fresh/)|--download", words):
+            continue
+        if WHOLE and "--suite paper" not in words:  # whose weights are downloaded
+            found.add(words)
+        elif "ganqbench deploy " not in words:  # which takes minutes and writes into the record
+            found.add(shortened(words))
     return sorted(found)
 
 
+def shortened(words: str) -> str:
+    """What would measure is asked for its plan, or for less."""
+    plan = " --dry-run" if " run " in words and "--dry-run" not in words else ""
+    part = " --inputs 64" if " verify " in words and "--inputs" not in words else ""
+    return re.sub(r"--sample \d+( --draw \d+)?", "--sample 1 --draw 7", words) + plan + part
+
+
 def put_results(folder: Path, words: str) -> None:
-    """The committed records; for a command that draws among them those of a toolkit that takes seconds."""
-    if "--sample" not in words:
+    """The committed records; for a shortened draw among them those of a toolkit that takes seconds."""
+    if WHOLE:
+        shutil.copytree(ROOT / "results", folder / "results")
+    elif "--sample" not in words:
         (folder / "results").symlink_to(ROOT / "results")
-        return
-    for source in (ROOT / "results").rglob("torch_ao.ptq-*"):
-        target = folder / source.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    else:
+        for source in (ROOT / "results").rglob("torch_ao.ptq-*"):
+            target = folder / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+@pytest.fixture(scope="module")
+def done() -> Iterator[list[str]]:
+    """Commands that ended well, counted for the stress session."""
+    ended: list[str] = []
+    yield ended
+    if FIGURES:
+        Path(FIGURES).write_text(json.dumps({"documented_commands": len(ended)}), encoding="utf-8")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", runnable())
 def test_commands_run(
-    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    done: list[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     put_results(tmp_path, words)
@@ -127,6 +160,9 @@ def test_commands_run(
     said = capsys.readouterr()
     assert not exit_.value.code, said.err
     assert said.out
+    done.append(words)
+    if WHOLE:
+        shutil.rmtree(tmp_path / "results")
 
 
 def test_a_wrong_option_would_be_seen() -> None:
