@@ -89,4 +89,4 @@ def test_the_page_is_that_of_the_figures(stress: ModuleType) -> None:
 def test_an_unknown_part_is_refused(stress: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         stress.main(["everything"])
-    assert "choose from grid, kills, mutants, records" in capsys.readouterr().err
+    assert "choose from grid, kills, mutants, commands, records" in capsys.readouterr().err
