@@ -5,7 +5,8 @@
               doubles a record
     mutants   1,000 records with something wrong, of which a test holds that none crashes `validate` or the
               site and none passes that breaks a rule
-    commands  what the docs tell people to type, at full length where the tests ask for a plan or a part
+    commands  what the docs tell people to type, at full length where the tests ask for a plan or a part; not
+              what is downloaded, or stands for a file or address of the reader's own
     records   10,000 records: time of `validate`, memory of the site
 
 Run `grid` and `records` on a machine that does nothing else. Each part enters its figures with command, date

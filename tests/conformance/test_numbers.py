@@ -67,7 +67,7 @@ def test_eight_bits_are_close_and_four_are_further(case: wb.Case) -> None:
 
 @wb.beside(wb.Case("brevitas", "adaround", "cyclegan"))
 def test_learned_rounding_beats_that_to_the_nearest(at: wb.Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At its full length: the other tests learn for a fifth of it."""
+    """At its full length: the other tests learn for a fraction of it."""
     monkeypatch.undo()
     inputs = wb.draw(wb.generator_of(at.arch), 8, seed=4)
     reference = wb.render(wb.generator_of(at.arch), inputs)
